@@ -1,0 +1,30 @@
+/*
+ * Matrix products over row-major f32 (the only caller of BLAS). Parallel loops are ours, over tiles
+ * fixed by the shape, with single-threaded sgemm inside: OpenBLAS's own threading gives other bits
+ * for other thread counts.
+ */
+#ifndef LCAL_NUM_GEMM_H
+#define LCAL_NUM_GEMM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "num/exec.h"
+
+/*
+ * C[m,n] = alpha op(A)[m,k] op(B)[k,n] + beta C; lda, ldb, ldc: floats from row to row as stored
+ * (A is [k,m] as stored where ta). beta 0 does not read C. Sizes up to INT_MAX each (the planner
+ * checks); any of them may be 0.
+ */
+void lcal__gemm(const lcal__exec *exec, bool ta, bool tb, size_t m, size_t n, size_t k, float alpha,
+                const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
+                size_t ldc);
+
+/* The same on the calling thread, for use inside a task. */
+void lcal__gemm_serial(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
+                       size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc);
+
+/* NULL where the linked BLAS is fit, else what is wrong with it, for a notice at start. Static. */
+const char *lcal__blas_complaint(void);
+
+#endif
