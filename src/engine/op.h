@@ -56,6 +56,8 @@ typedef struct lcal__slot {
 typedef struct lcal__op_run {
     const lcal__exec *exec;
     lcal__feed *feed;
+    size_t rows; /* of out in this run: batch->tokens, or batch->rows after gather; inputs have as
+                    many, but gather's */
     const float *rope_cos, *rope_sin; /* [capacity.longest, rope.dims / 2] */
     lcal__slot in[LCAL__OP_INPUTS];
     lcal__slot out;
@@ -66,6 +68,7 @@ typedef struct lcal__op_run {
 
 /* What an op computes with, set when it is recorded. */
 typedef struct lcal__op_attr {
+    size_t cols; /* columns of out, set for every op */
     const lcal__model_config *config;
     const lcal__weight *weight; /* embed, head */
     float *weight_grad;         /* embed, head: [vocab, hidden] or NULL */
