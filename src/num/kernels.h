@@ -50,15 +50,16 @@ typedef struct lcal__kernels {
     /* Rotates pairs (x[i], x[i + half]) by (c[i], s[i]); sign -1 rotates back. In place. */
     void (*rotate)(float *x, const float *c, const float *s, float sign, size_t half);
 
+    /* -infinity for n = 0 */
     float (*max)(const float *x, size_t n);
     /* x[i] = exp(scale x[i] - shift) in place; returns the sum. */
     float (*exp_sum)(float *x, float scale, float shift, size_t n);
 
     /* One AdamW step (Loshchilov and Hutter 2019), decay decoupled: w -= lr (mhat/(sqrt(vhat)+eps)
      * + decay w). correction1 = 1 - beta1^t, correction2 = 1 - beta2^t; g is multiplied by g_scale
-     * first. */
+     * first. The betas are double because 1 - beta2 in f32 would be off by 1e-5 of itself. */
     void (*adamw)(float *w, float *m, float *v, const float *g, float g_scale, float lr,
-                  float beta1, float beta2, float eps, float decay, float correction1,
+                  double beta1, double beta2, float eps, float decay, float correction1,
                   float correction2, size_t n);
 
     /* Widening and narrowing of stored types. */

@@ -1,0 +1,96 @@
+#include "num/gemm.h"
+
+#include <cblas.h>
+#include <omp.h>
+#include <stdint.h>
+
+#include "num/tiles.h"
+
+/* A product with nothing to add up: C = beta C. */
+static void scale_rows(size_t m, size_t n, float beta, float *c, size_t ldc)
+{
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < n; j++)
+            c[i * ldc + j] = beta == 0.0f ? 0.0f : beta * c[i * ldc + j];
+}
+
+static void sgemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
+                  size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc)
+{
+    cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans,
+                (blasint)m, (blasint)n, (blasint)k, alpha, a, (blasint)lda, b, (blasint)ldb, beta,
+                c, (blasint)ldc);
+}
+
+typedef struct gemm_job {
+    lcal__tiles tiles;
+    bool ta, tb;
+    size_t k, lda, ldb, ldc;
+    float alpha, beta;
+    const float *a, *b;
+    float *c;
+} gemm_job;
+
+static void run_tile(void *context, size_t index, size_t worker)
+{
+    (void)worker;
+    const gemm_job *job = context;
+    lcal__tile tile = lcal__tiles_at(&job->tiles, index);
+    const float *a = job->a + (job->ta ? tile.m0 : tile.m0 * job->lda);
+    const float *b = job->b + (job->tb ? tile.n0 * job->ldb : tile.n0);
+    float *c = job->c + tile.m0 * job->ldc + tile.n0;
+    sgemm(job->ta, job->tb, tile.m, tile.n, job->k, job->alpha, a, job->lda, b, job->ldb, job->beta,
+          c, job->ldc);
+}
+
+void lcal__gemm(const lcal__exec *exec, bool ta, bool tb, size_t m, size_t n, size_t k, float alpha,
+                const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
+                size_t ldc)
+{
+    if (m == 0 || n == 0)
+        return;
+    if (k == 0) {
+        scale_rows(m, n, beta, c, ldc);
+        return;
+    }
+    gemm_job job = {
+        .tiles = lcal__tiles_plan(m, n, k, SIZE_MAX),
+        .ta = ta,
+        .tb = tb,
+        .k = k,
+        .lda = lda,
+        .ldb = ldb,
+        .ldc = ldc,
+        .alpha = alpha,
+        .beta = beta,
+        .a = a,
+        .b = b,
+        .c = c,
+    };
+    lcal__parallel_for(exec->threads, job.tiles.count, run_tile, &job);
+}
+
+void lcal__gemm_serial(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
+                       size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc)
+{
+    if (m == 0 || n == 0)
+        return;
+    if (k == 0) {
+        scale_rows(m, n, beta, c, ldc);
+        return;
+    }
+    /* OpenBLAS (OpenMP build) takes as many threads as this thread's limit says. */
+    int limit = omp_get_max_threads();
+    omp_set_num_threads(1);
+    sgemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    omp_set_num_threads(limit);
+}
+
+const char *lcal__blas_complaint(void)
+{
+    if (openblas_get_parallel() == OPENBLAS_OPENMP)
+        return NULL;
+    return "OpenBLAS is linked in a build without OpenMP, which is slow beside lcal's own threads "
+           "and may change results with their number: install libopenblas-openmp-dev and build "
+           "again";
+}
