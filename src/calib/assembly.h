@@ -1,0 +1,44 @@
+/*
+ * The network of a base, its frozen adapters and what is trained on top: W' is the base with the
+ * adapters folded in once in f32, or kept factored where memory says so (or the method needs the
+ * factors), and every trained number is a leaf in one parameter block.
+ */
+#ifndef LCAL_CALIB_ASSEMBLY_H
+#define LCAL_CALIB_ASSEMBLY_H
+
+#include "calib/spec.h"
+#include "num/exec.h"
+
+/* A frozen adapter and the weight it is merged with: W' = W + sum weight * scale * B A. */
+typedef struct lcal__adapter_use {
+    const lcal__adapter *adapter;
+    float weight;
+} lcal__adapter_use;
+
+typedef struct lcal__assembly_options {
+    const lcal__calib_spec *spec; /* NULL: nothing on top */
+    lcal__memory
+        memory;    /* FAST: matrices folded and widened to f32; LOW: as stored, adapters factored */
+    bool training; /* false: no gradients, leaves are frozen */
+} lcal__assembly_options;
+
+/* The model and adapters must outlive it; everything else it owns. Zeroed is valid and empty. */
+typedef struct lcal__assembly {
+    lcal__network network;
+    lcal__params
+        params; /* values zero until lcal__calib_init or a load (base: copied from the model) */
+    size_t weight_bytes; /* of folded and widened copies */
+    void *storage;
+} lcal__assembly;
+
+lcal_status lcal__assemble(const lcal__model *model, const lcal__adapter_use *uses, size_t count,
+                           const lcal__assembly_options *options, const lcal__exec *exec,
+                           lcal__assembly *out, lcal_error *err);
+void lcal__assembly_free(lcal__assembly *assembly);
+
+/* weight_bytes that lcal__assemble would come to, from shapes alone, for estimates. */
+lcal_status lcal__assembly_estimate(const lcal__model *model, const lcal__adapter_use *uses,
+                                    size_t count, const lcal__assembly_options *options,
+                                    size_t *bytes, lcal_error *err);
+
+#endif
