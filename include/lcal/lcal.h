@@ -1,0 +1,14 @@
+/* Everything of lcal's public API. */
+#ifndef LCAL_LCAL_H
+#define LCAL_LCAL_H
+
+#include "lcal/bench.h"
+#include "lcal/config.h"
+#include "lcal/inspect.h"
+#include "lcal/log.h"
+#include "lcal/score.h"
+#include "lcal/status.h"
+#include "lcal/train.h"
+#include "lcal/version.h"
+
+#endif
