@@ -1,0 +1,68 @@
+/* Shared by the writing and the reading half of hdf5.h. */
+#ifndef LCAL_FORMAT_HDF5_INTERNAL_H
+#define LCAL_FORMAT_HDF5_INTERNAL_H
+
+#define H5_USE_110_API /* later versions rename the calls used here */
+#include <hdf5.h>
+
+#include "format/hdf5.h"
+
+#define LCAL__H5_RANK_MAX 8
+#define LCAL__H5_TEXT_MAX ((size_t)16 << 20)
+
+/* What the name of the attribute is that marks u16 as bf16, and its value. */
+#define LCAL__H5_DTYPE_ATTRIBUTE "dtype"
+#define LCAL__H5_DTYPE_BF16 "bf16"
+
+struct lcal__h5 {
+    hid_t file;
+    hid_t group_properties; /* writing only */
+    hid_t link_properties;  /* writing only */
+    char *source;           /* what messages call it */
+    const void *image;      /* reading only: the caller's bytes */
+    size_t image_size;
+    void *built; /* writing only: the image, [built_capacity] */
+    size_t built_capacity;
+};
+
+/*
+ * The library prints its error stack by itself unless told otherwise, and that setting belongs to
+ * the thread, thus perhaps to an application with HDF5 files of its own: every public function
+ * silences it while it runs and puts back what it found.
+ */
+typedef struct lcal__h5_quiet {
+    H5E_auto2_t print;
+    void *data;
+} lcal__h5_quiet;
+
+lcal__h5_quiet lcal__h5_silence(void);
+void lcal__h5_restore(lcal__h5_quiet quiet);
+
+/* "SOURCE: PATH: cannot WHAT (HDF5: deepest description)". To be called straight after the call
+ * that failed: the next one clears the library's error stack. */
+lcal_status lcal__h5_fail(const lcal__h5 *file, lcal_status status, const char *path,
+                          const char *what, lcal_error *err);
+
+/* Closes any kind of identifier; negative ones are left alone. */
+void lcal__h5_drop(hid_t id);
+
+/* A handle without a file; closed by lcal__h5_close. */
+lcal_status lcal__h5_handle(const char *source, lcal__h5 **out, lcal_error *err);
+
+/*
+ * File access properties of an image: core driver without a backing store, libver v110, with these
+ * callbacks, which get `file` as their context. The name to use goes to `name`: the library takes
+ * two open files of one name for the same one. Negative on failure.
+ */
+hid_t lcal__h5_access(lcal__h5 *file, const H5FD_file_image_callbacks_t *callbacks, char name[64]);
+
+/* The element type as stored (little-endian) or as in memory; closed by the caller; negative on
+ * failure. */
+hid_t lcal__h5_type(lcal__dtype dtype, bool stored);
+
+/* Opens the object at an absolute path along hard links only; type: H5I_GROUP, H5I_DATASET or
+ * H5I_BADID for any. The caller closes it with lcal__h5_drop. */
+lcal_status lcal__h5_object(const lcal__h5 *file, const char *path, H5I_type_t type, hid_t *out,
+                            lcal_error *err);
+
+#endif

@@ -1,0 +1,212 @@
+#include <string.h>
+
+#include "base/mem.h"
+#include "format/hdf5_internal.h"
+
+/* A whole group's names are gathered by the library before we see one. */
+#define MEMBERS_MAX 1000000
+
+/*
+ * File image callbacks that lend the caller's bytes instead of copying them, which the library
+ * would do twice. The file is opened read-only: nothing is written to or freed through them.
+ */
+static void *lend(size_t size, H5FD_file_image_op_t operation, void *context)
+{
+    const lcal__h5 *file = context;
+    (void)operation;
+    return size <= file->image_size ? (void *)file->image : NULL;
+}
+
+static void *lend_copy(void *to, const void *from, size_t size, H5FD_file_image_op_t operation,
+                       void *context)
+{
+    (void)from, (void)size, (void)operation, (void)context;
+    return to;
+}
+
+static void *lend_more(void *image, size_t size, H5FD_file_image_op_t operation, void *context)
+{
+    (void)image, (void)size, (void)operation, (void)context;
+    return NULL;
+}
+
+static herr_t take_back(void *image, H5FD_file_image_op_t operation, void *context)
+{
+    (void)image, (void)operation, (void)context;
+    return 0;
+}
+
+static lcal_status open_image(lcal__h5 *file, lcal_error *err)
+{
+    char name[64];
+    const H5FD_file_image_callbacks_t callbacks = {.image_malloc = lend,
+                                                   .image_memcpy = lend_copy,
+                                                   .image_realloc = lend_more,
+                                                   .image_free = take_back};
+    hid_t access = lcal__h5_access(file, &callbacks, name);
+    if (access >= 0 && H5Pset_file_image(access, (void *)file->image, file->image_size) >= 0)
+        file->file = H5Fopen(name, H5F_ACC_RDONLY, access);
+    lcal_status status = LCAL_OK;
+    if (file->file < 0)
+        status = lcal__h5_fail(file, LCAL_FORMAT, "/", "open it as an HDF5 file", err);
+    lcal__h5_drop(access);
+    return status;
+}
+
+lcal_status lcal__h5_open(const void *bytes, size_t size, const char *source, lcal__h5 **out,
+                          lcal_error *err)
+{
+    static const unsigned char signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1A, '\n'};
+    if (size < sizeof(signature) || memcmp(bytes, signature, sizeof(signature)) != 0)
+        return lcal__fail(err, LCAL_FORMAT, "%s: expected an HDF5 file, found other data", source);
+    lcal__h5 *file = NULL;
+    lcal__h5_quiet quiet = lcal__h5_silence();
+    lcal_status status = lcal__h5_handle(source, &file, err);
+    if (status == LCAL_OK) {
+        file->image = bytes;
+        file->image_size = size;
+        status = open_image(file, err);
+    }
+    lcal__h5_restore(quiet);
+    if (status != LCAL_OK)
+        lcal__h5_close(&file);
+    else
+        *out = file;
+    return status;
+}
+
+/* Every link on the way must be a hard one: the others may lead out of the file. */
+static lcal_status check_links(const lcal__h5 *file, const char *path, char *prefix,
+                               lcal_error *err)
+{
+    for (char *end = prefix; end;) {
+        end = strchr(end + 1, '/');
+        if (end)
+            *end = '\0';
+        H5L_info_t link;
+        htri_t there = H5Lexists(file->file, prefix, H5P_DEFAULT);
+        if (there < 0)
+            return lcal__h5_fail(file, LCAL_FORMAT, path, "look it up", err);
+        if (!there)
+            return lcal__fail(err, LCAL_FORMAT, "%s: %s: missing", file->source, prefix);
+        if (H5Lget_info(file->file, prefix, &link, H5P_DEFAULT) < 0)
+            return lcal__h5_fail(file, LCAL_FORMAT, path, "look it up", err);
+        if (link.type != H5L_TYPE_HARD)
+            return lcal__fail(err, LCAL_UNSUPPORTED,
+                              "%s: %s: expected an object, found a soft or external link, which is "
+                              "never followed",
+                              file->source, prefix);
+        if (end)
+            *end = '/';
+    }
+    return LCAL_OK;
+}
+
+lcal_status lcal__h5_object(const lcal__h5 *file, const char *path, H5I_type_t type, hid_t *out,
+                            lcal_error *err)
+{
+    if (path[0] != '/')
+        return lcal__fail(err, LCAL_INVALID, "%s: %s: expected an absolute path", file->source,
+                          path);
+    if (path[1]) {
+        char *prefix = lcal__strdup(path);
+        if (!prefix)
+            return lcal__fail_nomem(err, path);
+        lcal_status status = check_links(file, path, prefix, err);
+        lcal__free(prefix);
+        if (status != LCAL_OK)
+            return status;
+    }
+    hid_t object = H5Oopen(file->file, path, H5P_DEFAULT);
+    if (object < 0)
+        return lcal__h5_fail(file, LCAL_FORMAT, path, "open it", err);
+    if (type != H5I_BADID && H5Iget_type(object) != type) {
+        lcal__h5_drop(object);
+        return lcal__fail(err, LCAL_FORMAT, "%s: %s: expected a %s, found another kind of object",
+                          file->source, path, type == H5I_GROUP ? "group" : "dataset");
+    }
+    *out = object;
+    return LCAL_OK;
+}
+
+bool lcal__h5_has(lcal__h5 *file, const char *path)
+{
+    hid_t object = H5I_INVALID_HID;
+    lcal__h5_quiet quiet = lcal__h5_silence();
+    bool found = lcal__h5_object(file, path, H5I_BADID, &object, NULL) == LCAL_OK;
+    lcal__h5_drop(object);
+    lcal__h5_restore(quiet);
+    return found;
+}
+
+bool lcal__h5_has_attribute(lcal__h5 *file, const char *path, const char *name)
+{
+    hid_t object = H5I_INVALID_HID;
+    lcal__h5_quiet quiet = lcal__h5_silence();
+    bool found = lcal__h5_object(file, path, H5I_BADID, &object, NULL) == LCAL_OK
+                 && H5Aexists(object, name) > 0;
+    lcal__h5_drop(object);
+    lcal__h5_restore(quiet);
+    return found;
+}
+
+typedef struct walk {
+    const lcal__h5 *file;
+    const char *path;
+    lcal__h5_visit_fn *fn;
+    void *context;
+    lcal_error *err;
+    lcal_status status; /* of the visitor, or ours */
+} walk;
+
+static herr_t visit(hid_t group, const char *name, const H5L_info_t *link, void *context)
+{
+    walk *w = context;
+    H5O_info_t object;
+    if (link->type != H5L_TYPE_HARD)
+        w->status = lcal__fail(w->err, LCAL_UNSUPPORTED,
+                               "%s: %s: member %s: expected an object, found a soft or external "
+                               "link, which is never followed",
+                               w->file->source, w->path, name);
+    else if (H5Oget_info_by_name2(group, name, &object, H5O_INFO_BASIC, H5P_DEFAULT) < 0)
+        w->status = lcal__h5_fail(w->file, LCAL_FORMAT, w->path, "examine a member", w->err);
+    else
+        w->status = w->fn(w->context, name, object.type == H5O_TYPE_GROUP, w->err);
+    return w->status == LCAL_OK ? 0 : -1;
+}
+
+static lcal_status list(walk *w)
+{
+    hid_t group;
+    H5G_info_t info;
+    LCAL_TRY(lcal__h5_object(w->file, w->path, H5I_GROUP, &group, w->err));
+    hid_t properties = H5Gget_create_plist(group);
+    unsigned order = 0;
+    if (properties < 0 || H5Pget_link_creation_order(properties, &order) < 0
+        || H5Gget_info(group, &info) < 0)
+        w->status = lcal__h5_fail(w->file, LCAL_FORMAT, w->path, "examine the group", w->err);
+    else if (info.nlinks > MEMBERS_MAX)
+        w->status =
+            lcal__fail(w->err, LCAL_FORMAT, "%s: %s: expected at most %d members, found %llu",
+                       w->file->source, w->path, MEMBERS_MAX, (unsigned long long)info.nlinks);
+    else {
+        /* A file of another writer may not know the order: then by name. */
+        H5_index_t index = order & H5P_CRT_ORDER_TRACKED ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
+        hsize_t next = 0;
+        if (H5Literate(group, index, H5_ITER_INC, &next, visit, w) < 0 && w->status == LCAL_OK)
+            w->status = lcal__h5_fail(w->file, LCAL_FORMAT, w->path, "list the group", w->err);
+    }
+    lcal__h5_drop(properties);
+    lcal__h5_drop(group);
+    return w->status;
+}
+
+lcal_status lcal__h5_list(lcal__h5 *file, const char *group, lcal__h5_visit_fn *fn, void *context,
+                          lcal_error *err)
+{
+    walk w = {file, group, fn, context, err, LCAL_OK};
+    lcal__h5_quiet quiet = lcal__h5_silence();
+    lcal_status status = list(&w);
+    lcal__h5_restore(quiet);
+    return status;
+}
