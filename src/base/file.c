@@ -65,6 +65,15 @@ void lcal__map_close(lcal__map *map)
     *map = (lcal__map){0};
 }
 
+void lcal__map_drop(const void *data, size_t size)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t first = ((uintptr_t)data + page - 1) / page * page;
+    uintptr_t end = ((uintptr_t)data + size) / page * page;
+    if (end > first)
+        madvise((void *)first, end - first, MADV_DONTNEED);
+}
+
 lcal_status lcal__file_read(const char *path, size_t limit, unsigned char **data, size_t *size,
                             lcal_error *err)
 {

@@ -22,6 +22,11 @@ typedef struct lcal__map {
 lcal_status lcal__map_open(const char *path, lcal__map *out, lcal_error *err);
 void lcal__map_close(lcal__map *map);
 
+/* Says that [data, data + size) of a mapping is not needed for now: its whole pages leave resident
+ * memory and are read again where touched. Only for memory
+ * of an lcal__map: other memory would lose its content. */
+void lcal__map_drop(const void *data, size_t size);
+
 /* Reads a whole file of at most `limit` bytes; *data has a zero byte after its end and is freed
  * with lcal__free. */
 lcal_status lcal__file_read(const char *path, size_t limit, unsigned char **data, size_t *size,

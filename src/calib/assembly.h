@@ -9,12 +9,6 @@
 #include "calib/spec.h"
 #include "num/exec.h"
 
-/* A frozen adapter and the weight it is merged with: W' = W + sum weight * scale * B A. */
-typedef struct lcal__adapter_use {
-    const lcal__adapter *adapter;
-    float weight;
-} lcal__adapter_use;
-
 typedef struct lcal__assembly_options {
     const lcal__calib_spec *spec; /* NULL: nothing on top */
     lcal__memory

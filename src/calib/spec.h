@@ -25,6 +25,12 @@ typedef struct lcal__calib_spec {
     lcal__targets targets; /* lc, lcpp, lora, columns: bit (1 << lcal__proj) */
 } lcal__calib_spec;
 
+/* A frozen adapter and the weight it is merged with: W' = W + sum weight * scale * B A. */
+typedef struct lcal__adapter_use {
+    const lcal__adapter *adapter;
+    float weight;
+} lcal__adapter_use;
+
 lcal__calib_spec lcal__calib_spec_from(const lcal__settings *settings);
 
 /* True where the method trains this projection. */
@@ -32,11 +38,11 @@ bool lcal__calib_targets(const lcal__calib_spec *spec, lcal__proj proj);
 
 /*
  * Adds the method's tensors, in a fixed order, to an empty parameter block (not base, whose tensors
- * come from a model). adapters: the frozen ones in order, `count` of them; columns has one tensor
+ * come from a model). uses: the frozen adapters in order, `count` of them; columns has one tensor
  * for every pair of every adapter, the other methods do not look at them.
  */
 lcal_status lcal__calib_layout(const lcal__calib_spec *spec, const lcal__model_config *config,
-                               const lcal__adapter *adapters, size_t count, lcal__params *params,
+                               const lcal__adapter_use *uses, size_t count, lcal__params *params,
                                lcal_error *err);
 
 /*

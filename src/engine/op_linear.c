@@ -12,9 +12,9 @@
  */
 #include <string.h>
 
-#include "base/mem.h"
 #include "engine/colsum.h"
 #include "engine/op.h"
+#include "engine/op_plan.h"
 #include "num/gemm.h"
 
 static bool has_kind(const lcal__linear *linear, lcal__term_kind kind)
@@ -25,7 +25,12 @@ static bool has_kind(const lcal__linear *linear, lcal__term_kind kind)
     return false;
 }
 
-/* Scratch of one run, carved in one order for planning (base NULL) and for running. */
+static bool has_constant(const lcal__linear *linear)
+{
+    return linear->bias.value || has_kind(linear, LCAL__TERM_OUTPUT);
+}
+
+/* Scratch of one run. */
 typedef struct scratch {
     float *constant;  /* [d_out] bias and OUTPUT terms */
     float *broadcast; /* [d_out] sum of scale p over BROADCAST terms */
@@ -33,23 +38,10 @@ typedef struct scratch {
     float *t;         /* [rows, rank] scale B^T dy */
     float *masked;    /* [rows, d_in] m o x, or A^T t */
     float *weight;    /* of the weight product */
-    size_t floats;    /* all of it */
-    bool overflow;
 } scratch;
 
-static float *carve(scratch *s, float *base, size_t rows, size_t cols)
-{
-    size_t count, end;
-    float *place = base ? base + s->floats : NULL;
-    if (!lcal__size_mul(rows, cols, &count) || !lcal__size_add(s->floats, count + 15, &end))
-        s->overflow = true;
-    else
-        s->floats = end / 16 * 16; /* keeps every part at LCAL_ALIGN */
-    return place;
-}
-
-static scratch carve_all(const lcal__linear *linear, size_t rows, size_t threads, bool backward,
-                         float *base)
+static scratch carve(lcal__carver *carver, const lcal__linear *linear, size_t rows, size_t threads,
+                     bool backward)
 {
     scratch s = {0};
     size_t rank = 0;
@@ -61,19 +53,26 @@ static scratch carve_all(const lcal__linear *linear, size_t rows, size_t threads
         rank = term->rank > rank ? term->rank : rank;
         masked = masked || term->m.value;
     }
-    if (linear->bias.value || linear->bias.grad || has_kind(linear, LCAL__TERM_OUTPUT))
-        s.constant = carve(&s, base, 1, linear->weight.rows);
+    if (has_constant(linear))
+        s.constant = lcal__carve(carver, 1, linear->weight.rows);
     if (has_kind(linear, LCAL__TERM_BROADCAST))
-        s.broadcast = carve(&s, base, 1, linear->weight.rows);
-    if (rank) {
-        s.u = carve(&s, base, rows, rank);
-        if (backward)
-            s.t = carve(&s, base, rows, rank);
-        if (masked)
-            s.masked = carve(&s, base, rows, linear->weight.cols);
-    }
-    s.weight = carve(&s, base, 1, lcal__weight_scratch(&linear->weight, threads));
+        s.broadcast = lcal__carve(carver, 1, linear->weight.rows);
+    if (rank)
+        s.u = lcal__carve(carver, rows, rank);
+    if (rank && backward)
+        s.t = lcal__carve(carver, rows, rank);
+    if (masked)
+        s.masked = lcal__carve(carver, rows, linear->weight.cols);
+    s.weight = lcal__carve(carver, 1, lcal__weight_scratch(&linear->weight, threads));
     return s;
+}
+
+static lcal_status plan_scratch(const lcal__linear *linear, const lcal__op_shape *shape,
+                                bool backward, size_t *floats, lcal_error *err)
+{
+    lcal__carver carver = {0};
+    carve(&carver, linear, shape->rows, shape->threads, backward);
+    return lcal__carved(&carver, "linear", floats, err);
 }
 
 static lcal_status plan(const lcal__op_attr *attr, const lcal__op_shape *shape, lcal__op_plan *out,
@@ -91,16 +90,11 @@ static lcal_status plan(const lcal__op_attr *attr, const lcal__op_shape *shape, 
             broadcast_trains = true;
     }
     out->aux_cols = broadcast_trains ? 1 : 0;
-    scratch forward = carve_all(linear, shape->rows, shape->threads, false, NULL);
-    scratch backward = carve_all(linear, shape->rows, shape->threads, true, NULL);
-    if (forward.overflow || backward.overflow)
-        return lcal__fail(err, LCAL_NOMEM,
-                          "the scratch of a %zu x %zu projection over %zu rows "
-                          "does not fit in memory",
-                          linear->weight.rows, linear->weight.cols, shape->rows);
-    out->forward_scratch = forward.floats;
-    out->backward_scratch = backward.floats;
-    return LCAL_OK;
+    LCAL_TRY(lcal__op_check_extent("linear", "rows", shape->rows, err));
+    LCAL_TRY(lcal__op_check_extent("linear", "inputs", linear->weight.cols, err));
+    LCAL_TRY(lcal__op_check_extent("linear", "outputs", linear->weight.rows, err));
+    LCAL_TRY(plan_scratch(linear, shape, false, &out->forward_scratch, err));
+    return plan_scratch(linear, shape, true, &out->backward_scratch, err);
 }
 
 /* --- forward --------------------------------------------------------------------------------- */
@@ -202,7 +196,7 @@ static void forward(const lcal__op_attr *attr, const lcal__op_run *run)
     const lcal__linear *linear = attr->linear;
     const lcal__exec *exec = run->exec;
     const size_t rows = run->rows, d_in = linear->weight.cols, d_out = linear->weight.rows;
-    scratch s = carve_all(linear, rows, exec->threads, false, run->scratch);
+    scratch s = carve(&(lcal__carver){.base = run->scratch}, linear, rows, exec->threads, false);
     fill_job fill = {
         .k = exec->kernels,
         .linear = linear,
@@ -350,7 +344,8 @@ static void backward(const lcal__op_attr *attr, const lcal__op_run *run)
 {
     const lcal__linear *linear = attr->linear;
     const size_t rows = run->rows, d_in = linear->weight.cols, d_out = linear->weight.rows;
-    scratch s = carve_all(linear, rows, run->exec->threads, true, run->scratch);
+    scratch s =
+        carve(&(lcal__carver){.base = run->scratch}, linear, rows, run->exec->threads, true);
     if (run->in[0].dx)
         lcal__weight_backward(run->exec, &linear->weight, run->out.dx, rows,
                               run->in[0].add ? 1.0f : 0.0f, run->in[0].dx, s.weight);

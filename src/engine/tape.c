@@ -24,6 +24,7 @@ static lcal_status fill_rope(lcal__tape *tape, lcal_error *err)
 static lcal_status record_plan(const lcal__network *network, const lcal__exec *exec,
                                const lcal__tape_options *options, lcal__tape **out, lcal_error *err)
 {
+    *out = NULL;
     lcal__tape *tape = lcal__calloc(1, sizeof(*tape));
     if (!tape)
         return lcal__fail_nomem(err, "a tape");
@@ -113,7 +114,7 @@ lcal_status lcal__tape_choose_recompute(const lcal__network *network, const lcal
 {
     lcal__tape_options tried = *options;
     for (tried.recompute_blocks = 0;; tried.recompute_blocks++) {
-        lcal__tape *tape;
+        lcal__tape *tape = NULL;
         LCAL_TRY(record_plan(network, exec, &tried, &tape, err));
         *blocks = tried.recompute_blocks;
         *workspace = tape->workspace;

@@ -1,0 +1,261 @@
+#include "calib/assembly.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "calib/assembly_parts.h"
+#include "num/gemm.h"
+
+/* What a projection of one layer comes to. */
+typedef struct site_plan {
+    bool folded; /* the frozen pairs go into a copy of the weight */
+    bool copied; /* the weight gets an f32 copy */
+    size_t terms;
+} site_plan;
+
+static const lcal__lora_pair *pair_of(const lcal__adapter_use *use, size_t layer, size_t proj)
+{
+    const lcal__lora_pair *pair = lcal__adapter_pair(use->adapter, layer, (lcal__proj)proj);
+    return pair->a ? pair : NULL;
+}
+
+static site_plan plan_site(const lcal__model *model, const lcal__adapter_use *uses, size_t count,
+                           const lcal__assembly_options *options, size_t layer, size_t proj)
+{
+    const lcal__calib_spec *spec = options->spec;
+    bool targeted = spec && lcal__calib_targets(spec, (lcal__proj)proj);
+    bool needs_factors = targeted && spec->method == LCAL__METHOD_COLUMNS;
+    bool fast = options->memory == LCAL__MEMORY_FAST;
+    size_t pairs = 0;
+    for (size_t a = 0; a < count; a++)
+        pairs += pair_of(&uses[a], layer, proj) != NULL;
+    site_plan plan = {.folded = fast && !needs_factors && pairs > 0};
+    plan.copied =
+        plan.folded || (fast && model->layers[layer].proj[proj].weight.dtype != LCAL__F32);
+    plan.terms = (plan.folded ? 0 : pairs) + (targeted && !needs_factors ? 1 : 0);
+    return plan;
+}
+
+static bool trains_base(const lcal__assembly_options *options)
+{
+    return options->spec && options->spec->method == LCAL__METHOD_BASE;
+}
+
+/* --- storage -----------------------------------------------------------------------------------
+ */
+
+static lcal_status reserve(lcal__assembly_storage *storage, size_t copies, size_t terms,
+                           lcal_error *err)
+{
+    storage->copies = lcal__calloc(copies, sizeof(*storage->copies));
+    storage->terms = lcal__calloc(terms, sizeof(*storage->terms));
+    if (!storage->copies || !storage->terms)
+        return lcal__fail_nomem(err, "the network");
+    return LCAL_OK;
+}
+
+static bool weight_bytes(const lcal__weight *weight, size_t *bytes)
+{
+    return lcal__size_mul(weight->rows, weight->cols, bytes)
+           && lcal__size_mul(*bytes, sizeof(float), bytes);
+}
+
+/* An f32 copy of a weight, owned by the storage. */
+static lcal_status copy_weight(lcal__assembly *out, lcal__weight *weight, float **copy,
+                               lcal_error *err)
+{
+    lcal__assembly_storage *storage = out->storage;
+    size_t count = weight->rows * weight->cols;
+    *copy = lcal__alloc_aligned(count, sizeof(float));
+    if (!*copy)
+        return lcal__fail_nomem(err, "an f32 copy of a weight");
+    storage->copies[storage->copy_count++] = *copy;
+    lcal__convert_to_f32(weight->dtype, weight->data, *copy, count);
+    *weight = (lcal__weight){weight->rows, weight->cols, LCAL__F32, *copy};
+    out->weight_bytes += count * sizeof(float);
+    return LCAL_OK;
+}
+
+/* --- one projection ------------------------------------------------------------------------------
+ */
+
+static void fold(const lcal__exec *exec, const lcal__lora_pair *pair, float weight,
+                 const lcal__weight *shape, float *copy)
+{
+    lcal__gemm(exec, false, false, shape->rows, shape->cols, pair->rank, weight * pair->scale,
+               pair->b, pair->rank, pair->a, shape->cols, 1.0f, copy, shape->cols);
+}
+
+static lcal__leaf trained_leaf(const lcal__assembly *out, bool training, const char *prefix,
+                               size_t proj, const char *leaf)
+{
+    char name[128];
+    snprintf(name, sizeof(name), "%s%s.%s", prefix, lcal__proj_name((lcal__proj)proj), leaf);
+    const lcal__param *param = lcal__params_find(&out->params, name);
+    return (lcal__leaf){out->params.values + param->offset,
+                        training ? out->params.grads + param->offset : NULL};
+}
+
+/* The term of lc, lcpp or lora at one projection. */
+static lcal__term trained_term(const lcal__assembly *out, const lcal__calib_spec *spec,
+                               bool training, size_t layer, size_t proj)
+{
+    char prefix[64] = "";
+    bool lora = spec->method == LCAL__METHOD_LORA;
+    if (lora || spec->share == LCAL__SHARE_NONE)
+        snprintf(prefix, sizeof(prefix), "layers.%zu.", layer);
+    lcal__term term = {.scale = (float)spec->scale, .rank = spec->rank};
+    if (spec->method == LCAL__METHOD_LC) {
+        term.kind = spec->form == LCAL__FORM_OUTPUT ? LCAL__TERM_OUTPUT : LCAL__TERM_BROADCAST;
+        term.p = trained_leaf(out, training, prefix, proj, "p");
+    } else {
+        term.kind = LCAL__TERM_LOWRANK;
+        term.a = trained_leaf(out, training, prefix, proj, lora ? "A" : "P1");
+        term.b = trained_leaf(out, training, prefix, proj, lora ? "B" : "P2");
+    }
+    return term;
+}
+
+static lcal__term frozen_term(const lcal__lora_pair *pair, float weight)
+{
+    return (lcal__term){.kind = LCAL__TERM_LOWRANK,
+                        .scale = weight * pair->scale,
+                        .rank = pair->rank,
+                        .a = {pair->a, NULL},
+                        .b = {pair->b, NULL}};
+}
+
+static lcal_status build_site(lcal__assembly *out, const lcal__model *model,
+                              const lcal__adapter_use *uses, size_t count,
+                              const lcal__assembly_options *options, const lcal__exec *exec,
+                              size_t layer, size_t proj, lcal_error *err)
+{
+    lcal__assembly_storage *storage = out->storage;
+    const lcal__calib_spec *spec = options->spec;
+    const site_plan plan = plan_site(model, uses, count, options, layer, proj);
+    const bool targeted = spec && lcal__calib_targets(spec, (lcal__proj)proj);
+    const bool columns = targeted && spec->method == LCAL__METHOD_COLUMNS;
+    lcal__linear *linear = &out->network.blocks[layer].proj[proj];
+    lcal__term *terms = &storage->terms[storage->term_count];
+    float *copy = NULL;
+    size_t used = 0;
+    if (plan.copied)
+        LCAL_TRY(copy_weight(out, &linear->weight, &copy, err));
+    for (size_t a = 0; a < count; a++) {
+        const lcal__lora_pair *pair = pair_of(&uses[a], layer, proj);
+        if (!pair)
+            continue;
+        if (plan.folded) {
+            fold(exec, pair, uses[a].weight, &linear->weight, copy);
+            continue;
+        }
+        terms[used] = frozen_term(pair, uses[a].weight);
+        if (columns) {
+            char prefix[64];
+            snprintf(prefix, sizeof(prefix), "adapters.%zu.layers.%zu.", a, layer);
+            terms[used].m = trained_leaf(out, options->training, prefix, proj, "m");
+        }
+        used++;
+    }
+    if (targeted && !columns)
+        terms[used++] = trained_term(out, spec, options->training, layer, proj);
+    linear->terms = terms;
+    linear->term_count = used;
+    storage->term_count += used;
+    return LCAL_OK;
+}
+
+/* --- the whole
+ * ------------------------------------------------------------------------------------- */
+
+/* FAST: the head, and the embedding that may be the same matrix, in f32. */
+static lcal_status widen_embedding(lcal__assembly *out, const lcal__model *model, lcal_error *err)
+{
+    float *copy;
+    if (model->head.dtype != LCAL__F32)
+        LCAL_TRY(copy_weight(out, &out->network.head, &copy, err));
+    if (model->config.tied)
+        out->network.embedding = out->network.head;
+    return LCAL_OK;
+}
+
+static lcal_status build(lcal__assembly *out, const lcal__model *model,
+                         const lcal__adapter_use *uses, size_t count,
+                         const lcal__assembly_options *options, const lcal__exec *exec,
+                         lcal_error *err)
+{
+    const size_t layers = model->config.layers;
+    size_t terms = 0;
+    LCAL_TRY(lcal__network_init(model, &out->network, err));
+    if (options->spec) {
+        LCAL_TRY(lcal__calib_layout(options->spec, &model->config, uses, count, &out->params, err));
+        LCAL_TRY(lcal__params_allocate(&out->params, err));
+    }
+    for (size_t layer = 0; layer < layers; layer++)
+        for (size_t proj = 0; proj < LCAL__PROJ_COUNT; proj++)
+            terms += plan_site(model, uses, count, options, layer, proj).terms;
+    LCAL_TRY(reserve(out->storage, layers * LCAL__PROJ_COUNT + 1, terms, err));
+    for (size_t layer = 0; layer < layers; layer++)
+        for (size_t proj = 0; proj < LCAL__PROJ_COUNT; proj++)
+            LCAL_TRY(build_site(out, model, uses, count, options, exec, layer, proj, err));
+    if (options->memory == LCAL__MEMORY_FAST)
+        LCAL_TRY(widen_embedding(out, model, err));
+    return LCAL_OK;
+}
+
+lcal_status lcal__assemble(const lcal__model *model, const lcal__adapter_use *uses, size_t count,
+                           const lcal__assembly_options *options, const lcal__exec *exec,
+                           lcal__assembly *out, lcal_error *err)
+{
+    *out = (lcal__assembly){.storage = lcal__calloc(1, sizeof(lcal__assembly_storage))};
+    if (!out->storage)
+        return lcal__fail_nomem(err, "the network");
+    lcal_status status;
+    if (!trains_base(options))
+        status = build(out, model, uses, count, options, exec, err);
+    else if (count)
+        status = lcal__fail(err, LCAL_INVALID,
+                            "method base trains every weight: it takes no "
+                            "adapters, but %zu are given",
+                            count);
+    else
+        status = lcal__assemble_base(model, options->training, out, err);
+    if (status != LCAL_OK)
+        lcal__assembly_free(out);
+    return status;
+}
+
+void lcal__assembly_free(lcal__assembly *assembly)
+{
+    lcal__assembly_storage *storage = assembly->storage;
+    if (storage) {
+        for (size_t i = 0; i < storage->copy_count; i++)
+            lcal__free(storage->copies[i]);
+        lcal__free(storage->copies);
+        lcal__free(storage->terms);
+        lcal__free(storage);
+    }
+    lcal__network_free(&assembly->network);
+    lcal__params_free(&assembly->params);
+    *assembly = (lcal__assembly){0};
+}
+
+lcal_status lcal__assembly_estimate(const lcal__model *model, const lcal__adapter_use *uses,
+                                    size_t count, const lcal__assembly_options *options,
+                                    size_t *bytes, lcal_error *err)
+{
+    size_t total = 0, one;
+    bool fits = true;
+    for (size_t layer = 0; layer < model->config.layers && !trains_base(options); layer++)
+        for (size_t proj = 0; proj < LCAL__PROJ_COUNT; proj++)
+            if (plan_site(model, uses, count, options, layer, proj).copied)
+                fits = fits && weight_bytes(&model->layers[layer].proj[proj].weight, &one)
+                       && lcal__size_add(total, one, &total);
+    if (!trains_base(options) && options->memory == LCAL__MEMORY_FAST
+        && model->head.dtype != LCAL__F32)
+        fits = fits && weight_bytes(&model->head, &one) && lcal__size_add(total, one, &total);
+    *bytes = total;
+    return fits ? LCAL_OK
+                : lcal__fail(err, LCAL_NOMEM, "the model's weights in f32 do not fit in memory");
+}
