@@ -7,6 +7,7 @@ packages='build-essential meson ninja-build pkg-config python3 libopenblas-openm
     zlib1g-dev libjansson-dev libyaml-dev libssl-dev libcmocka-dev'
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
+    # shellcheck disable=SC2086 # one line of words
     echo "setup: no Debian packages on this system; make sure that these are here:" $packages >&2
     exit 0
 fi
@@ -34,4 +35,5 @@ fi
 echo "setup: installing$missing" >&2
 # Without a list of packages yet, or with a stale one, install fails: refresh it first.
 $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q update >&2
+# shellcheck disable=SC2086 # several packages in one variable
 $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends $missing >&2
