@@ -90,7 +90,7 @@ def violations(root):
     """Messages, one a broken rule."""
     found = []
     for folder in ("src", "include", "tools"):
-        for path in walk(root, folder, (".c", ".h", ".in")):
+        for path in walk(root, folder, (".c", ".h", ".inc", ".in")):
             parts = path.split("/")
             if parts[0] == "src" and (len(parts) < 3 or parts[1] not in FLOORS):
                 found.append(f"{path}: stands in no room (a new room needs a floor in tests/floors.py)")
@@ -102,7 +102,7 @@ def violations(root):
                     line = text.count("\n", 0, match.start()) + 1
                     found.append(f"{path}:{line}: include of {match.group(2)} {problem}")
     for folder in ("src", "include", "tools", "tests"):
-        for path in walk(root, folder, (".c", ".h", ".py", ".sh")):
+        for path in walk(root, folder, (".c", ".h", ".inc", ".py", ".sh")):
             lines = read(root, path).count("\n")
             if lines > LONGEST:
                 found.append(f"{path}: {lines} lines, at most {LONGEST}: give its second duty a file")

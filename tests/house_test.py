@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Plants violations in small trees and sees whether tests/floors.py finds each of them."""
+"""Plants violations in small trees: do tests/floors.py and tests/tour.py find each of them?"""
 import os
 import tempfile
 import unittest
 
 import floors
+import tour
 
 CLEAN = {
     "src/base/file.h": '#include <stddef.h>\n#include "lcal/status.h"\n',
@@ -19,14 +20,38 @@ CLEAN = {
 }
 
 
+TOUR = """# A tour
+## include/lcal: public
+* `status`: codes
+## src/base: below
+* `file`: bytes
+## src/format: bytes
+* `yaml`: text, in any mood
+## src/num: numbers
+* `gemm`: products
+## src/train: above
+* `trainer`: steps,
+  `schedule`: their size
+## tools: the command
+* `main`, `cli`: and `data/make.py`
+## tests, data
+Prose about `anything`.
+"""
+
+
+def look(check, files):
+    """What a check says of a tree of these files, {path: text}."""
+    with tempfile.TemporaryDirectory() as root:
+        for path, text in files.items():
+            os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
+            with open(os.path.join(root, path), "w", encoding="utf-8") as file:
+                file.write(text)
+        return check(root)
+
+
 class Floors(unittest.TestCase):
     def violations(self, planted=None):
-        with tempfile.TemporaryDirectory() as root:
-            for path, text in {**CLEAN, **(planted or {})}.items():
-                os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
-                with open(os.path.join(root, path), "w", encoding="utf-8") as file:
-                    file.write(text)
-            return floors.violations(root)
+        return look(floors.violations, {**CLEAN, **(planted or {})})
 
     def assert_found(self, path, text, *words):
         found = self.violations({path: text})
@@ -69,6 +94,25 @@ class Floors(unittest.TestCase):
         self.assert_found("src/base/a.c", "\n" * 601, "601 lines")
         self.assert_found("tests/base/a.c", "\n" * 601, "601 lines")
         self.assertEqual(self.violations({"src/base/a.c": "\n" * 600}), [])
+
+
+class Tour(unittest.TestCase):
+    TREE = {**CLEAN, "docs/architecture.md": TOUR, "src/train/schedule.c": "", "src/train/meson.build": "",
+            "tools/data/make.py": ""}
+
+    def test_complete(self):
+        self.assertEqual(look(tour.differences, self.TREE), [])
+
+    def test_untold(self):
+        found = look(tour.differences, {**self.TREE, "src/num/tiles.h": "", "src/data/batch.c": ""})
+        self.assertEqual([message.split(": ")[1] for message in found],
+                         ["section src/data does not name batch", "section src/num does not name tiles"])
+
+    def test_gone(self):
+        tree = {path: text for path, text in self.TREE.items() if path != "tools/data/make.py"}
+        found = look(tour.differences, tree)
+        self.assertEqual(len(found), 1, found)
+        self.assertIn("data/make.py, which is not there", found[0])
 
 
 if __name__ == "__main__":
