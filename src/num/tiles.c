@@ -1,12 +1,21 @@
 #include "num/tiles.h"
 
-/* Below this many multiplications a product is not worth a second thread. */
-#define SMALL_WORK 131072.0
-/* What a tile should do at least, and how many tiles balance a handful of threads. */
-#define TILE_WORK 4194304.0
+#include <stdint.h>
+
+/*
+ * Every tile packs its rows of A and its columns of B anew, so few and square tiles are cheapest;
+ * many balance better. Numbers measured with OpenBLAS 0.3.21 (tests/bench/bench_gemm.c): these stay
+ * within a few per cent of its own threading on two threads and leave tiles for more.
+ */
+#define SMALL_WORK 131072.0 /* multiplications not worth a second thread */
+#define TILE_WORK 524288.0  /* multiplications of a tile at least, beyond that */
 #define LEAST_TILES 4
-#define MOST_TILES 16
-/* Sides are multiples of what the kernels of sgemm work on at a time (rows of C: 4 or 12, columns:
+#define MOST_TILES 8
+#define TILE_SIDE 256
+/* A packed panel of this many rows of A stays in the second-level cache: taller products are cut
+ * into such panels, however many. */
+#define PANEL_ROWS 512
+/* Sides are multiples of what the kernels of sgemm work on at a time (rows of C: 4 to 12, columns:
  * 16 to 64 on the usual processors). */
 #define GRAIN_M 12
 #define GRAIN_N 64
@@ -21,29 +30,33 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+static size_t most(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
 /* The side of a tile when `size` is cut into about `parts`. */
 static size_t side(size_t size, size_t parts, size_t grain)
 {
     return least(ceil_div(ceil_div(size, parts), grain) * grain, size);
 }
 
-static size_t tiles_wanted(size_t m, size_t n, size_t k)
-{
-    double work = (double)m * (double)n * (double)k;
-    if (work < SMALL_WORK)
-        return 1;
-    if (work >= TILE_WORK * MOST_TILES)
-        return MOST_TILES;
-    size_t wanted = (size_t)(work / TILE_WORK);
-    return wanted > LEAST_TILES ? wanted : LEAST_TILES;
-}
-
 lcal__tiles lcal__tiles_plan(size_t m, size_t n, size_t k, size_t widest)
 {
-    size_t wanted = tiles_wanted(m, n, k);
+    size_t parts_m = 1;
+    size_t parts_n = 1;
+    if (m >= LEAST_TILES * PANEL_ROWS)
+        parts_m = m / PANEL_ROWS;
+    else if (n / 2 >= m)
+        parts_n = most(least(n / TILE_SIDE, MOST_TILES), LEAST_TILES);
+    else
+        parts_m = most(least(m / TILE_SIDE, MOST_TILES), LEAST_TILES);
+
+    double work = (double)m * (double)n * (double)k;
+    size_t worth = work < SMALL_WORK ? 1 : work < 1e15 ? 1 + (size_t)(work / TILE_WORK) : SIZE_MAX;
     lcal__tiles tiles = {.m = m, .n = n};
-    tiles.tile_m = side(m, n >= m ? 1 : wanted, GRAIN_M);
-    tiles.tile_n = least(side(n, n >= m ? wanted : 1, GRAIN_N), widest);
+    tiles.tile_m = side(m, least(parts_m, worth), GRAIN_M);
+    tiles.tile_n = least(side(n, least(parts_n, worth), GRAIN_N), widest);
     tiles.across = ceil_div(n, tiles.tile_n);
     tiles.count = tiles.across * ceil_div(m, tiles.tile_m);
     return tiles;
