@@ -53,8 +53,8 @@ lcal_status lcal__model_open_config(const char *directory, lcal__model_config *o
                                     lcal_error *err);
 
 /*
- * A model of random f32 weights, the same for the same seed: normal(0, 0.02), norms 1, biases 0
- * (for training from scratch); or, for `bench`, cheap uniform values of similar spread.
+ * A model of random f32 weights: matrices uniform with standard deviation 0.02, norms 1, biases 0.
+ * A value is a pure function of the seed, its tensor's name and its place in the tensor.
  */
 lcal_status lcal__model_random(const lcal__model_config *config, uint64_t seed, lcal__model *out,
                                lcal_error *err);
@@ -63,8 +63,9 @@ lcal_status lcal__model_random(const lcal__model_config *config, uint64_t seed, 
 lcal_status lcal__model_write(const lcal__model *model, lcal__dtype dtype, const char *directory,
                               lcal_error *err);
 
-/* Visits every parameter tensor under its Hugging Face name, tied head once. data: where the model
- * points now (a const float * for norms and biases). fn's failure ends the walk. */
+/* Visits every parameter tensor under its Hugging Face name, tied head once. A vector (norm, bias)
+ * has `rows` values and cols 1. data: where the model points now (a const float * for vectors).
+ * fn's failure ends the walk. */
 typedef lcal_status lcal__model_visit_fn(void *context, const char *name, size_t rows, size_t cols,
                                          lcal__dtype dtype, const void *data, lcal_error *err);
 lcal_status lcal__model_visit(const lcal__model *model, lcal__model_visit_fn *fn, void *context,
