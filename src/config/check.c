@@ -1,0 +1,107 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "config/config.h"
+#include "config/reader.h"
+
+static lcal__place place_of(const lcal__reader *reader, const char *key)
+{
+    return reader->places[lcal__option_find(key)];
+}
+
+static void refuse_place(lcal__reader *reader, lcal__place place, const char *key,
+                         const char *expected, const char *path)
+{
+    char excerpt[LCAL__EXCERPT_MAX];
+    const char *found = lcal__path_is_dir(path)    ? "a directory at"
+                        : lcal__path_is_file(path) ? "a file at"
+                                                   : "nothing usable at";
+    lcal__problems_add(&reader->problems, place, "key %s: expected %s, found %s %s", key, expected,
+                       found, lcal__excerpt(path, excerpt));
+}
+
+static void check_path(lcal__reader *reader, size_t index)
+{
+    const lcal__option *option = &lcal__option_rows()[index];
+    const char *key = option->shown.key;
+    const char *path = *(char *const *)lcal__option_value(option, reader->settings);
+    const lcal__place place = reader->places[index];
+    if (*path == '\0') {
+        if (option->path.required && !reader->given[index])
+            lcal__problems_add(&reader->problems, place,
+                               "key %s: expected a path, but it is not given", key);
+        return;
+    }
+    switch (option->path.place) {
+    case LCAL__PLACE_FOLDER:
+        if (!lcal__path_is_dir(path))
+            refuse_place(reader, place, key, option->shown.range, path);
+        break;
+    case LCAL__PLACE_FILE:
+        if (!lcal__path_is_file(path))
+            refuse_place(reader, place, key, option->shown.range, path);
+        break;
+    case LCAL__PLACE_FILE_OR_DEFAULT:
+        if (strcmp(path, option->shown.fallback) != 0 && !lcal__path_is_file(path))
+            refuse_place(reader, place, key, option->shown.range, path);
+        break;
+    case LCAL__PLACE_OUTPUT:
+        if (lcal__path_is_file(path))
+            refuse_place(reader, place, key, "a directory, to be made or empty", path);
+        break;
+    }
+}
+
+static void check_adapters(lcal__reader *reader)
+{
+    const lcal__settings *settings = reader->settings;
+    for (size_t i = 0; i < settings->adapter_count; ++i) {
+        char key[64];
+        snprintf(key, sizeof(key), "adapters.%zu.path", i);
+        if (!lcal__path_is_dir(settings->adapters[i].path))
+            refuse_place(reader, reader->adapter_places[i], key, "an existing directory",
+                         settings->adapters[i].path);
+    }
+}
+
+static void check_method(lcal__reader *reader)
+{
+    const lcal__settings *settings = reader->settings;
+    const bool adapters_given = reader->given[lcal__option_find("adapters")];
+    if (settings->method == LCAL__METHOD_COLUMNS && settings->adapter_count == 0
+        && !(adapters_given && reader->problems.count))
+        lcal__problems_add(&reader->problems, place_of(reader, "method"),
+                           "key method: columns merges adapters and needs at least one in "
+                           "adapters, found none");
+    if (settings->method == LCAL__METHOD_BASE && settings->adapter_count > 0)
+        lcal__problems_add(&reader->problems, place_of(reader, "adapters"),
+                           "key adapters: method base trains a model without adapters, found %zu; "
+                           "remove them or choose another method",
+                           settings->adapter_count);
+}
+
+/* An example that fits data.max_length must fit a batch, or it could never be trained on. */
+static void check_batch(lcal__reader *reader)
+{
+    const lcal__settings *settings = reader->settings;
+    const bool tokens_given = reader->given[lcal__option_find("train.batch_tokens")];
+    if (settings->train.batch_size || settings->train.batch_tokens >= settings->data.max_length)
+        return;
+    lcal__problems_add(&reader->problems,
+                       place_of(reader, tokens_given ? "train.batch_tokens" : "data.max_length"),
+                       "key train.batch_tokens: expected at least data.max_length = %llu, found "
+                       "%llu; raise it, lower data.max_length or give train.batch_size",
+                       (unsigned long long)settings->data.max_length,
+                       (unsigned long long)settings->train.batch_tokens);
+}
+
+void lcal__check_settings(lcal__reader *reader)
+{
+    for (size_t i = 0; i < LCAL__OPTION_COUNT; ++i)
+        if (lcal__option_rows()[i].kind == LCAL__OPTION_PATH)
+            check_path(reader, i);
+    check_adapters(reader);
+    check_method(reader);
+    check_batch(reader);
+}

@@ -1,0 +1,83 @@
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "config/reader.h"
+#include "config/suggest.h"
+
+/* Longer than any key of the table, so that a key cut to it is unknown still. */
+#define KEY_MAX (2 * LCAL__EXCERPT_MAX)
+
+/* The first key of the table whose section is `key`; NULL where there is no such section. */
+static const lcal__option *find_section(const char *key)
+{
+    const lcal__option *rows = lcal__option_rows();
+    size_t length = strlen(key);
+    for (size_t i = 0; i < LCAL__OPTION_COUNT; ++i)
+        if (strncmp(rows[i].shown.key, key, length) == 0 && rows[i].shown.key[length] == '.')
+            return &rows[i];
+    return NULL;
+}
+
+/* The nearest key or section; else a key that lacks only its section ("lr"). */
+static void refuse_unknown(lcal__reader *reader, const char *key, lcal__place place)
+{
+    const lcal__option *rows = lcal__option_rows();
+    char excerpt[LCAL__EXCERPT_MAX], found[64] = "";
+    size_t best = SIZE_MAX;
+    for (size_t i = 0; i < LCAL__OPTION_COUNT; ++i) {
+        char section[64];
+        const char *option = rows[i].shown.key, *dot = strchr(option, '.');
+        if (lcal__is_near_miss(key, option, &best))
+            snprintf(found, sizeof(found), "%s", option);
+        if (!dot)
+            continue;
+        snprintf(section, sizeof(section), "%.*s", (int)(dot - option), option);
+        if (lcal__is_near_miss(key, section, &best))
+            snprintf(found, sizeof(found), "%s", section);
+        if (!*found && strcmp(dot + 1, key) == 0)
+            snprintf(found, sizeof(found), "%s", option);
+    }
+    lcal__problems_add(&reader->problems, place, "unknown key %s%s%s%s",
+                       lcal__excerpt(key, excerpt), *found ? "; did you mean " : "", found,
+                       *found ? "?" : "");
+}
+
+static void read_map(lcal__reader *reader, const char *section, const lcal__yaml *map)
+{
+    for (const lcal__yaml *entry = map->first; entry; entry = entry->next) {
+        char key[KEY_MAX];
+        lcal__place place = {reader->override, entry->key_line, entry->key_column};
+        snprintf(key, sizeof(key), "%s%s%s", section, *section ? "." : "", entry->key);
+        lcal__read_key(reader, key, place, entry);
+    }
+}
+
+void lcal__read_key(lcal__reader *reader, const char *key, lcal__place place,
+                    const lcal__yaml *value)
+{
+    size_t index = lcal__option_find(key);
+    const lcal__option *section = find_section(key);
+    if (index < LCAL__OPTION_COUNT && reader->given[index]
+        && reader->places[index].override == reader->override)
+        lcal__problems_add(&reader->problems, place, "key %s: given again, first in line %zu", key,
+                           reader->places[index].line);
+    else if (index < LCAL__OPTION_COUNT)
+        lcal__read_value(reader, index, value);
+    else if (section && value->kind == LCAL__YAML_MAP)
+        read_map(reader, key, value);
+    else if (section && !value->null)
+        lcal__read_refuse(reader, key, value, "a map of keys", "");
+    else if (!section && !lcal__read_adapter_key(reader, key, value))
+        refuse_unknown(reader, key, place);
+}
+
+void lcal__read_root(lcal__reader *reader, const lcal__yaml *root)
+{
+    if (root->kind == LCAL__YAML_MAP)
+        read_map(reader, "", root);
+    else if (!root->null)
+        lcal__problems_add(&reader->problems, lcal__read_place(reader, root),
+                           "expected \"key: value\" lines, found %s",
+                           root->kind == LCAL__YAML_LIST ? "a list" : "plain text");
+}

@@ -1,0 +1,158 @@
+#include "config/value.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "config/number.h"
+
+static bool parse_number(const lcal__option *option, const char *text, double *out)
+{
+    double value, low = option->number.low, high = option->number.high;
+    if (!lcal__number_parse(text, &value))
+        return false;
+    if (value < low || value > high || (value == low && option->number.left == '(')
+        || (value == high && option->number.right == ')'))
+        return false;
+    *out = value;
+    return true;
+}
+
+size_t lcal__value_word(const lcal__option *option, const char *text, size_t length)
+{
+    for (size_t i = 0; option->words[i]; ++i)
+        if (strlen(option->words[i]) == length && memcmp(option->words[i], text, length) == 0)
+            return i;
+    return SIZE_MAX;
+}
+
+/* "all" or names with commas between them. */
+static bool parse_targets(const lcal__option *option, const char *text, lcal__targets *out)
+{
+    lcal__targets targets = 0;
+    if (strcmp(text, "all") == 0) {
+        *out = ((lcal__targets)1 << lcal__option_word_count(option)) - 1;
+        return true;
+    }
+    for (;;) {
+        text += strspn(text, " ");
+        size_t length = strcspn(text, " ,");
+        size_t index = lcal__value_word(option, text, length);
+        if (index == SIZE_MAX)
+            return false;
+        targets |= (lcal__targets)1 << index;
+        text += length;
+        text += strspn(text, " ");
+        if (*text == '\0')
+            break;
+        if (*text++ != ',')
+            return false;
+    }
+    *out = targets;
+    return true;
+}
+
+bool lcal__value_parse(const lcal__option *option, const char *text, lcal__settings *settings)
+{
+    void *field = lcal__option_field(option, settings);
+    uint64_t whole;
+    double number;
+    lcal__targets targets;
+    switch (option->kind) {
+    case LCAL__OPTION_INTEGER:
+        if (!lcal__whole_parse(text, &whole) || whole < option->integer.low
+            || whole > option->integer.high)
+            return false;
+        memcpy(field, &whole, sizeof(whole));
+        return true;
+    case LCAL__OPTION_NUMBER:
+        if (!parse_number(option, text, &number))
+            return false;
+        memcpy(field, &number, sizeof(number));
+        return true;
+    case LCAL__OPTION_BOOLEAN:
+        if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
+            return false;
+        *(bool *)field = text[0] == 't';
+        return true;
+    case LCAL__OPTION_CHOICE: {
+        size_t index = lcal__value_word(option, text, strlen(text));
+        unsigned choice = (unsigned)index;
+        if (index == SIZE_MAX)
+            return false;
+        memcpy(field, &choice, sizeof(choice));
+        return true;
+    }
+    case LCAL__OPTION_TARGETS:
+        if (!parse_targets(option, text, &targets))
+            return false;
+        memcpy(field, &targets, sizeof(targets));
+        return true;
+    case LCAL__OPTION_PATH:
+    case LCAL__OPTION_ADAPTERS:
+        break;
+    }
+    return false;
+}
+
+static void free_adapters(lcal__settings *settings)
+{
+    for (size_t i = 0; i < settings->adapter_count; ++i)
+        lcal__free(settings->adapters[i].path);
+    lcal__free(settings->adapters);
+    settings->adapters = NULL;
+    settings->adapter_count = 0;
+}
+
+bool lcal__value_reset(const lcal__option *option, lcal__settings *settings)
+{
+    if (option->kind == LCAL__OPTION_ADAPTERS) {
+        free_adapters(settings);
+        return true;
+    }
+    if (option->kind != LCAL__OPTION_PATH)
+        return lcal__value_parse(option, option->shown.fallback, settings);
+    char **path = lcal__option_field(option, settings);
+    char *fallback = lcal__strdup(option->shown.fallback);
+    if (!fallback)
+        return false;
+    lcal__free(*path);
+    *path = fallback;
+    return true;
+}
+
+const char *lcal__value_expected(const lcal__option *option, char out[128])
+{
+    const char *range = option->shown.range;
+    switch (option->kind) {
+    case LCAL__OPTION_INTEGER:
+        snprintf(out, 128, "an integer in %s", range);
+        return out;
+    case LCAL__OPTION_NUMBER:
+        snprintf(out, 128, "a number in %s", range);
+        return out;
+    case LCAL__OPTION_BOOLEAN:
+        return "true or false";
+    case LCAL__OPTION_CHOICE:
+        snprintf(out, 128, "%s%s", option->words[1] ? "one of " : "", range);
+        return out;
+    case LCAL__OPTION_TARGETS:
+        return range;
+    case LCAL__OPTION_PATH:
+        return "a path";
+    case LCAL__OPTION_ADAPTERS:
+        break;
+    }
+    return "a list of adapters";
+}
+
+void lcal__settings_free(lcal__settings *settings)
+{
+    const lcal__option *rows = lcal__option_rows();
+    free_adapters(settings);
+    for (size_t i = 0; i < LCAL__OPTION_COUNT; ++i)
+        if (rows[i].kind == LCAL__OPTION_PATH)
+            lcal__free(*(char **)lcal__option_field(&rows[i], settings));
+    *settings = (lcal__settings){0};
+}
