@@ -14,6 +14,9 @@
 
 #include "base/mem.h"
 
+/* Names to try for a temporary file: more than threads will ever write one target at a time. */
+#define TEMPORARY_ATTEMPTS 1000
+
 static lcal_status fail_io(lcal_error *err, const char *verb, const char *path)
 {
     return lcal__fail(err, LCAL_IO, "%s: cannot %s: %s", path, verb, strerror(errno));
@@ -110,32 +113,38 @@ lcal_status lcal__file_read(const char *path, size_t limit, unsigned char **data
     return LCAL_OK;
 }
 
+/* A new file beside the target. Not mkstemp: its mode is 0600, and a result is an ordinary file,
+ * whose mode is the umask's business, which cannot be asked without changing it for all threads. */
+static int create_temporary(char *temporary, size_t size, const char *path)
+{
+    int fd = -1;
+    errno = EEXIST;
+    for (unsigned attempt = 0; fd < 0 && errno == EEXIST && attempt < TEMPORARY_ATTEMPTS;
+         attempt++) {
+        snprintf(temporary, size, "%s.tmp.%ld.%u", path, (long)getpid(), attempt);
+        fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    }
+    return fd;
+}
+
 lcal_status lcal__replace_begin(const char *path, lcal__replace *out, lcal_error *err)
 {
     *out = (lcal__replace){.fd = -1};
-    size_t length = strlen(path);
+    size_t size = strlen(path) + sizeof(".tmp.-9223372036854775808.4294967295");
     out->path = lcal__strdup(path);
-    out->temporary = lcal__calloc(length + sizeof(".tmp.XXXXXX"), 1);
-    if (!out->path || !out->temporary) {
-        lcal__replace_abort(out);
-        return lcal__fail_nomem(err, path);
-    }
-    snprintf(out->temporary, length + sizeof(".tmp.XXXXXX"), "%s.tmp.XXXXXX", path);
-    out->fd = mkstemp(out->temporary);
-    if (out->fd < 0) {
-        lcal_status status = fail_io(err, "create a temporary file beside it", path);
-        lcal__replace_abort(out);
-        return status;
-    }
-    /* mkstemp gives 0600; a result is an ordinary file, so honour the umask instead. */
-    mode_t mask = umask(0);
-    umask(mask);
-    if (fchmod(out->fd, 0666 & ~mask) != 0) {
-        lcal_status status = fail_io(err, "set the mode of", out->temporary);
-        lcal__replace_abort(out);
-        return status;
-    }
-    return LCAL_OK;
+    out->temporary = lcal__calloc(size, 1);
+    if (out->path && out->temporary)
+        out->fd = create_temporary(out->temporary, size, path);
+    if (out->fd >= 0)
+        return LCAL_OK;
+    lcal_status status = out->path && out->temporary
+                             ? fail_io(err, "create a temporary file beside it", path)
+                             : lcal__fail_nomem(err, path);
+    /* What has that name is not ours to remove. */
+    lcal__free(out->temporary);
+    out->temporary = NULL;
+    lcal__replace_abort(out);
+    return status;
 }
 
 static lcal_status write_all(int fd, const char *path, const void *data, size_t size,
