@@ -14,12 +14,30 @@ static void scale_rows(size_t m, size_t n, float beta, float *c, size_t ldc)
             c[i * ldc + j] = beta == 0.0f ? 0.0f : beta * c[i * ldc + j];
 }
 
-static void sgemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
-                  size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc)
+/* y = alpha op(M) x + beta y for M [rows, cols] as stored. */
+static void sgemv(bool trans, size_t rows, size_t cols, float alpha, const float *matrix, size_t ld,
+                  const float *x, size_t incx, float beta, float *y, size_t incy)
 {
-    cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans,
-                (blasint)m, (blasint)n, (blasint)k, alpha, a, (blasint)lda, b, (blasint)ldb, beta,
-                c, (blasint)ldc);
+    /* Some releases of OpenBLAS multiply what lies in y by a beta of 0, NaN or not. */
+    for (size_t i = 0; beta == 0.0f && i < (trans ? cols : rows); i++)
+        y[i * incy] = 0.0f;
+    cblas_sgemv(CblasRowMajor, trans ? CblasTrans : CblasNoTrans, (blasint)rows, (blasint)cols,
+                alpha, matrix, (blasint)ld, x, (blasint)incx, beta, y, (blasint)incy);
+}
+
+/* One product by BLAS. sgemm would copy all of B for a single row of A (generation), or all of A
+ * for a single column of B (rank 1). */
+static void multiply(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
+                     size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc)
+{
+    if (m == 1)
+        sgemv(!tb, tb ? n : k, tb ? k : n, alpha, b, ldb, a, ta ? lda : 1, beta, c, 1);
+    else if (n == 1)
+        sgemv(ta, ta ? k : m, ta ? m : k, alpha, a, lda, b, tb ? 1 : ldb, beta, c, ldc);
+    else
+        cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans,
+                    (blasint)m, (blasint)n, (blasint)k, alpha, a, (blasint)lda, b, (blasint)ldb,
+                    beta, c, (blasint)ldc);
 }
 
 typedef struct gemm_job {
@@ -39,8 +57,8 @@ static void run_tile(void *context, size_t index, size_t worker)
     const float *a = job->a + (job->ta ? tile.m0 : tile.m0 * job->lda);
     const float *b = job->b + (job->tb ? tile.n0 * job->ldb : tile.n0);
     float *c = job->c + tile.m0 * job->ldc + tile.n0;
-    sgemm(job->ta, job->tb, tile.m, tile.n, job->k, job->alpha, a, job->lda, b, job->ldb, job->beta,
-          c, job->ldc);
+    multiply(job->ta, job->tb, tile.m, tile.n, job->k, job->alpha, a, job->lda, b, job->ldb,
+             job->beta, c, job->ldc);
 }
 
 void lcal__gemm(const lcal__exec *exec, bool ta, bool tb, size_t m, size_t n, size_t k, float alpha,
@@ -82,7 +100,7 @@ void lcal__gemm_serial(bool ta, bool tb, size_t m, size_t n, size_t k, float alp
     /* OpenBLAS (OpenMP build) takes as many threads as this thread's limit says. */
     int limit = omp_get_max_threads();
     omp_set_num_threads(1);
-    sgemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    multiply(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
     omp_set_num_threads(limit);
 }
 

@@ -33,6 +33,8 @@ static const shape shapes[] = {
     {true, false, 8192, 4, 2048, "LC++ gradient of P2, 1b"},
     {false, true, 2048, 4, 2048, "LC++ inner product, 1b"},
     {true, false, 288, 768, 2048, "base gradient, small"},
+    {false, true, 1, 8192, 2048, "1b up, one token"},
+    {false, true, 2048, 1, 2048, "LC++ of rank 1, inner product"},
 };
 
 typedef struct operands {
