@@ -44,6 +44,9 @@ LCAL_API void lcal_config_close(lcal_config **config);
  * lcal_text_free. */
 LCAL_API lcal_status lcal_config_dump(const lcal_config *config, char **text, lcal_error *err);
 
+/* Where training writes: the resolved key `out`. Valid while the config lives. */
+LCAL_API const char *lcal_config_run_directory(const lcal_config *config);
+
 /* "Did you mean": the one of `count` words that `word` is most likely a misspelling of; NULL: none
  * is near. */
 LCAL_API const char *lcal_nearest_word(const char *word, const char *const *words, size_t count);

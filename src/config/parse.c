@@ -131,6 +131,11 @@ const lcal__settings *lcal__config_settings(const lcal_config *config)
     return &config->settings;
 }
 
+const char *lcal_config_run_directory(const lcal_config *config)
+{
+    return config->settings.out;
+}
+
 void lcal_text_free(char *text)
 {
     lcal__free(text);
