@@ -37,7 +37,7 @@ static inline float *guarded(const float *x, size_t n)
 
 static inline void guarded_free(float *y, size_t n)
 {
-    assert_float_equal(y[n], GUARD, 0);
+    assert_near(y[n], GUARD, 0);
     numbers_free(y);
 }
 

@@ -32,6 +32,7 @@ static inline void numbers_free(float *x)
     lcal__free(x - 1);
 }
 
+/* cmocka's assert_float_equal takes infinity for equal to everything. */
 static inline void assert_near(double got, double expected, double tolerance)
 {
     if (!(fabs(got - expected) <= tolerance))
