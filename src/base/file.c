@@ -284,6 +284,20 @@ bool lcal__dir_is_empty(const char *path)
     return empty;
 }
 
+lcal_status lcal__dir_visit(const char *path, lcal__dir_fn *fn, void *context, lcal_error *err)
+{
+    DIR *directory = opendir(path);
+    if (!directory)
+        return fail_io(err, "list", path);
+    lcal_status status = LCAL_OK;
+    const struct dirent *entry;
+    while (status == LCAL_OK && (entry = readdir(directory)))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            status = fn(context, entry->d_name, err);
+    closedir(directory);
+    return status;
+}
+
 lcal_status lcal__file_remove(const char *path, lcal_error *err)
 {
     if (unlink(path) == 0 || errno == ENOENT)

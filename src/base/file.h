@@ -64,6 +64,11 @@ bool lcal__path_is_dir(const char *path);
 /* True where a directory has no entries but "." and ".."; false also where it cannot be read. */
 bool lcal__dir_is_empty(const char *path);
 
+/* Calls fn with the name of every entry of a directory but "." and "..", in no fixed order; fn's
+ * failure ends the walk. */
+typedef lcal_status lcal__dir_fn(void *context, const char *name, lcal_error *err);
+lcal_status lcal__dir_visit(const char *path, lcal__dir_fn *fn, void *context, lcal_error *err);
+
 /* Removes a file; one that is not there is no error. */
 lcal_status lcal__file_remove(const char *path, lcal_error *err);
 

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/strbuf.h"
 
 /* Beyond any real tokenizer.json or index; what is larger is not meant for us. */
 #define LCAL_JSON_FILE_MAX ((size_t)256 << 20)
@@ -44,14 +45,15 @@ lcal_status lcal__json_read_object(const char *path, json_t **out, lcal_error *e
 lcal_status lcal__json_write(const json_t *value, char **text, lcal_error *err)
 {
     char *dumped = json_dumps(value, JSON_INDENT(2) | JSON_SORT_KEYS);
-    *text = dumped ? lcal__strdup(dumped) : NULL;
-    if (dumped) {
-        json_malloc_t allocate;
-        json_free_t release;
-        json_get_alloc_funcs(&allocate, &release);
-        release(dumped);
-    }
-    return *text ? LCAL_OK : lcal__fail_nomem(err, "JSON text");
+    if (!dumped)
+        return lcal__fail_nomem(err, "JSON text");
+    lcal__strbuf copy = {0};
+    lcal__strbuf_printf(&copy, "%s\n", dumped);
+    json_malloc_t allocate;
+    json_free_t release;
+    json_get_alloc_funcs(&allocate, &release);
+    release(dumped);
+    return lcal__strbuf_take(&copy, text, err);
 }
 
 const char *lcal__json_type(const json_t *value)

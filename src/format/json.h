@@ -32,7 +32,7 @@ lcal_status lcal__json_bool(const json_t *object, const char *source, const char
 lcal_status lcal__json_string(const json_t *object, const char *source, const char *key,
                               const char **out, lcal_error *err);
 
-/* A value as indented text with sorted keys and exact numbers; free with lcal__free. */
+/* An object or list as indented lines with sorted keys and exact numbers; free with lcal__free. */
 lcal_status lcal__json_write(const json_t *value, char **text, lcal_error *err);
 
 /* "an integer", "a string", ... with its article, for messages. Static. */

@@ -2,7 +2,8 @@
  * PEFT LoRA adapters: DIR/adapter_config.json and DIR/adapter_model.safetensors.
  *
  * A pair adds scale * B (A x) to a projection, scale = alpha / rank, or alpha / sqrt(rank) with
- * use_rslora; rank_pattern and alpha_pattern give single modules their own. What we cannot compute
+ * use_rslora; rank_pattern and alpha_pattern give single modules their own (their keys are names,
+ * name endings or Python expressions, see module_pattern.h). What we cannot compute
  * exactly (DoRA, biases, modules_to_save, fan_in_fan_out, ...) is refused with the reason.
  */
 #ifndef LCAL_MODEL_ADAPTER_H
@@ -21,7 +22,7 @@ typedef struct lcal__lora_pair {
 
 /* Owns everything it points to. */
 typedef struct lcal__adapter {
-    char *directory;
+    char *directory; /* where the files are */
     size_t layers;
     lcal__lora_pair *pairs; /* [layers * LCAL__PROJ_COUNT], pair of (layer, proj) at layer *
                                LCAL__PROJ_COUNT + proj */
