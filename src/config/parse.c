@@ -42,18 +42,26 @@ static void reset(lcal__reader *reader)
             reader->problems.failed = true;
 }
 
-/* A file that is no YAML at all ends the reading: what else is said of it would mislead. */
+/* A file that is no YAML or no map ends the reading: what else is said of it would mislead. */
 static lcal_status read_file(lcal__reader *reader, const char *text, size_t size, lcal_error *err)
 {
+    const char *source = reader->problems.source;
     lcal__yaml *root = NULL;
-    lcal_status status = lcal__yaml_parse(text, size, reader->problems.source, &root, err);
-    if (status == LCAL_FORMAT && err)
-        err->status = LCAL_CONFIG;
-    if (status != LCAL_OK)
-        return status == LCAL_FORMAT ? LCAL_CONFIG : status;
-    lcal__read_root(reader, root);
+    lcal_status status = lcal__yaml_parse(text, size, source, &root, err);
+    if (status == LCAL_FORMAT) {
+        status = LCAL_CONFIG;
+        if (err)
+            err->status = status;
+    }
+    LCAL_TRY(status);
+    if (root->kind == LCAL__YAML_MAP)
+        lcal__read_root(reader, root);
+    else if (!root->null)
+        status = lcal__fail(err, LCAL_CONFIG, "%s:%zu:%zu: expected \"key: value\" lines, found %s",
+                            source, root->line, root->column,
+                            root->kind == LCAL__YAML_LIST ? "a list" : "plain text");
     lcal__yaml_close(&root);
-    return LCAL_OK;
+    return status;
 }
 
 lcal_status lcal__config_parse(const char *text, size_t size, const char *source,

@@ -74,10 +74,5 @@ void lcal__read_key(lcal__reader *reader, const char *key, lcal__place place,
 
 void lcal__read_root(lcal__reader *reader, const lcal__yaml *root)
 {
-    if (root->kind == LCAL__YAML_MAP)
-        read_map(reader, "", root);
-    else if (!root->null)
-        lcal__problems_add(&reader->problems, lcal__read_place(reader, root),
-                           "expected \"key: value\" lines, found %s",
-                           root->kind == LCAL__YAML_LIST ? "a list" : "plain text");
+    read_map(reader, "", root);
 }

@@ -19,7 +19,7 @@ typedef struct lcal__reader {
 
 /* Every function below adds to reader->problems what is wrong and leaves the old value then. */
 
-/* The keys of a whole file: a map, or nothing. */
+/* The keys of a whole file, a map. */
 void lcal__read_root(lcal__reader *reader, const lcal__yaml *root);
 
 /* One dotted key, of an option or a section, with its value; `place` is the key's. */
