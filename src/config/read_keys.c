@@ -25,7 +25,9 @@ static void refuse_unknown(lcal__reader *reader, const char *key, lcal__place pl
     const lcal__option *rows = lcal__option_rows();
     char excerpt[LCAL__EXCERPT_MAX], found[64] = "";
     size_t best = SIZE_MAX;
-    for (size_t i = 0; i < LCAL__OPTION_COUNT; ++i) {
+    /* What is only counted needs no suggestion: a hostile file has 1e5 unknown keys. */
+    const bool told = reader->problems.count < LCAL__PROBLEMS_MAX;
+    for (size_t i = 0; told && i < LCAL__OPTION_COUNT; ++i) {
         char section[64];
         const char *option = rows[i].shown.key, *dot = strchr(option, '.');
         if (lcal__is_near_miss(key, option, &best))

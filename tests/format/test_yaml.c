@@ -185,7 +185,7 @@ static void test_random_bytes(void **state)
     static const char alphabet[] = "ab:-[]{},&*!|>'\"%@#?~\n\n  \t\\\xC3\xA9\xFF";
     lcal__rng rng = {.seed = 4};
     size_t taken = 0;
-    for (int i = 0; i < 20000; ++i) {
+    for (int i = 0; i < 8000; ++i) {
         char text[24];
         size_t size = lcal__rng_below(&rng, sizeof(text));
         lcal__yaml *root = NULL;
@@ -198,7 +198,7 @@ static void test_random_bytes(void **state)
         taken += status == LCAL_OK;
         lcal__yaml_close(&root);
     }
-    print_message("%zu of 20000 random texts were YAML\n", taken);
+    print_message("%zu of 8000 random texts were YAML\n", taken);
 }
 
 int main(void)
