@@ -54,8 +54,32 @@ static void test_glu(void **state)
     check_glu(3, 1100); /* more than one step of a row */
 }
 
+/* Several blocks of rows, so that threads meet. */
+static void test_threads(void **state)
+{
+    (void)state;
+    const size_t rows = 700, cols = 130;
+    lcal__batch *batch = op_batch(&rows, 1, 10, 1);
+    float *gate = op_random(1, rows * cols, 2.0), *up = op_random(2, rows * cols, 1.0);
+    float *dy = op_random(3, rows * cols, 1.0);
+    const op_case c = {.kind = &lcal__op_glu,
+                       .attr = {.cols = cols},
+                       .batch = batch,
+                       .rows = rows,
+                       .in_cols = {cols, cols},
+                       .in = {gate, up},
+                       .in_grad = {true, true},
+                       .add = {false, true},
+                       .dy = dy};
+    op_check_threads(&c);
+    op_batch_free(batch);
+    free(gate);
+    free(up);
+    free(dy);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_glu)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_glu), cmocka_unit_test(test_threads)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

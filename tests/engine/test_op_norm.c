@@ -125,7 +125,7 @@ static void check_norm(lcal__norm_kind kind, size_t rows, size_t cols, bool bias
     free(context.bias);
 }
 
-static const size_t shapes[][2] = {{1, 8}, {2, 17}, {3, 64}, {65, 40}, {130, 19}};
+static const size_t shapes[][2] = {{1, 8}, {2, 17}, {3, 64}, {65, 40}, {130, 19}, {1100, 32}};
 #define SHAPES (sizeof(shapes) / sizeof(shapes[0]))
 
 static void test_rms(void **state)

@@ -86,6 +86,7 @@ static void test_rope(void **state)
     check_rope(lengths, 4, 3, 16, 16);
     check_rope(lengths, 4, 1, 40, 40);
     check_rope((const size_t[]){130}, 1, 2, 64, 64);
+    check_rope((const size_t[]){500, 140}, 2, 2, 64, 64); /* several blocks of rows */
 }
 
 static void test_partial(void **state)
