@@ -29,19 +29,34 @@ void lcal__hash_add(lcal__hash *hash, const void *data, size_t size)
     EVP_DigestUpdate(hash->context, data, size);
 }
 
+static void finish(lcal__hash **hash, unsigned char digest[LCAL__SHA256_BYTES])
+{
+    EVP_DigestFinal_ex((*hash)->context, digest, NULL);
+    EVP_MD_CTX_free((*hash)->context);
+    lcal__free(*hash);
+    *hash = NULL;
+}
+
 void lcal__hash_close(lcal__hash **hash, char hex[LCAL__SHA256_HEX])
 {
     static const char digits[] = "0123456789abcdef";
-    unsigned char digest[32] = {0};
-    EVP_DigestFinal_ex((*hash)->context, digest, NULL);
+    unsigned char digest[LCAL__SHA256_BYTES] = {0};
+    finish(hash, digest);
     for (size_t i = 0; i < sizeof(digest); i++) {
         hex[2 * i] = digits[digest[i] >> 4];
         hex[2 * i + 1] = digits[digest[i] & 15];
     }
     hex[LCAL__SHA256_HEX - 1] = '\0';
-    EVP_MD_CTX_free((*hash)->context);
-    lcal__free(*hash);
-    *hash = NULL;
+}
+
+lcal_status lcal__sha256_bytes(const void *data, size_t size,
+                               unsigned char digest[LCAL__SHA256_BYTES], lcal_error *err)
+{
+    lcal__hash *hash = NULL;
+    LCAL_TRY(lcal__hash_open(&hash, err));
+    lcal__hash_add(hash, data, size);
+    finish(&hash, digest);
+    return LCAL_OK;
 }
 
 lcal_status lcal__sha256(const void *data, size_t size, char hex[LCAL__SHA256_HEX], lcal_error *err)

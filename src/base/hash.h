@@ -7,6 +7,7 @@
 
 #include "base/status.h"
 
+#define LCAL__SHA256_BYTES 32
 #define LCAL__SHA256_HEX 65 /* 64 lower-case hex digits and a zero */
 
 typedef struct lcal__hash lcal__hash;
@@ -16,7 +17,9 @@ void lcal__hash_add(lcal__hash *hash, const void *data, size_t size);
 /* Finishes and frees. */
 void lcal__hash_close(lcal__hash **hash, char hex[LCAL__SHA256_HEX]);
 
-/* Of one buffer. */
+/* Of one buffer, as bytes and as text. */
+lcal_status lcal__sha256_bytes(const void *data, size_t size,
+                               unsigned char digest[LCAL__SHA256_BYTES], lcal_error *err);
 lcal_status lcal__sha256(const void *data, size_t size, char hex[LCAL__SHA256_HEX],
                          lcal_error *err);
 

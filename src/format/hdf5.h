@@ -5,7 +5,9 @@
  * locking cannot fail, and a parser sees (pointer, length). Images hold no times, use libver v110
  * (single-chunk index: small), fixed-length UTF-8 strings, and creation order, so that equal
  * content gives equal bytes. Datasets are one chunk with shuffle, deflate 6 and fletcher32; empty
- * ones are not allowed. The library's error stack is silenced; its text goes into our message.
+ * ones are not allowed. A SHA-256 behind the end of the HDF5 file proper, where its other readers
+ * do not look, tells damage before the library sees it. The library's error stack is silenced; its
+ * text goes into our message.
  */
 #ifndef LCAL_FORMAT_HDF5_H
 #define LCAL_FORMAT_HDF5_H

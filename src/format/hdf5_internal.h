@@ -5,10 +5,20 @@
 #define H5_USE_110_API /* later versions rename the calls used here */
 #include <hdf5.h>
 
+#include "base/hash.h"
 #include "format/hdf5.h"
 
 #define LCAL__H5_RANK_MAX 8
 #define LCAL__H5_TEXT_MAX ((size_t)16 << 20)
+
+/*
+ * Behind the end of the HDF5 file proper, where its readers do not look, stand these 8 bytes and
+ * the SHA-256 of all before them. Damage is thus found before the library sees it: versions in use
+ * leak memory, or worse, on broken metadata. A file that another program rewrote has lost its seal
+ * and is read on its own merits.
+ */
+#define LCAL__H5_SEAL "lcalseal"
+#define LCAL__H5_SEAL_BYTES (8 + LCAL__SHA256_BYTES)
 
 /* What the name of the attribute is that marks u16 as bf16, and its value. */
 #define LCAL__H5_DTYPE_ATTRIBUTE "dtype"

@@ -36,6 +36,26 @@ static herr_t take_back(void *image, H5FD_file_image_op_t operation, void *conte
     return 0;
 }
 
+/* Checks the seal, if there is one, and leaves the HDF5 file proper. */
+static lcal_status open_seal(lcal__h5 *file, lcal_error *err)
+{
+    unsigned char digest[LCAL__SHA256_BYTES];
+    if (file->image_size < LCAL__H5_SEAL_BYTES)
+        return LCAL_OK;
+    size_t size = file->image_size - LCAL__H5_SEAL_BYTES;
+    const unsigned char *end = (const unsigned char *)file->image + size;
+    if (memcmp(end, LCAL__H5_SEAL, 8) != 0)
+        return LCAL_OK;
+    LCAL_TRY(lcal__sha256_bytes(file->image, size, digest, err));
+    if (memcmp(digest, end + 8, sizeof(digest)) != 0)
+        return lcal__fail(err, LCAL_FORMAT,
+                          "%s: damaged: its bytes do not match the checksum at its end; restore it "
+                          "from a copy",
+                          file->source);
+    file->image_size = size;
+    return LCAL_OK;
+}
+
 static lcal_status open_image(lcal__h5 *file, lcal_error *err)
 {
     char name[64];
@@ -65,8 +85,10 @@ lcal_status lcal__h5_open(const void *bytes, size_t size, const char *source, lc
     if (status == LCAL_OK) {
         file->image = bytes;
         file->image_size = size;
-        status = open_image(file, err);
+        status = open_seal(file, err);
     }
+    if (status == LCAL_OK)
+        status = open_image(file, err);
     lcal__h5_restore(quiet);
     if (status != LCAL_OK)
         lcal__h5_close(&file);

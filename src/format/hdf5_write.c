@@ -269,6 +269,19 @@ static lcal_status close_image(lcal__h5 *file, size_t *size, lcal_error *err)
     return LCAL_OK;
 }
 
+/* Appends the seal to file->built, which holds *size bytes. */
+static lcal_status seal(lcal__h5 *file, size_t *size, lcal_error *err)
+{
+    unsigned char *end;
+    if (!lcal__grow(&file->built, &file->built_capacity, *size + LCAL__H5_SEAL_BYTES, 1))
+        return lcal__fail_nomem(err, "an HDF5 image");
+    end = (unsigned char *)file->built + *size;
+    memcpy(end, LCAL__H5_SEAL, 8);
+    LCAL_TRY(lcal__sha256_bytes(file->built, *size, end + 8, err));
+    *size += LCAL__H5_SEAL_BYTES;
+    return LCAL_OK;
+}
+
 lcal_status lcal__h5_finish(lcal__h5 **file, unsigned char **bytes, size_t *size, lcal_error *err)
 {
     lcal__h5 *check = NULL;
@@ -276,6 +289,8 @@ lcal_status lcal__h5_finish(lcal__h5 **file, unsigned char **bytes, size_t *size
     lcal__h5_quiet quiet = lcal__h5_silence();
     lcal_status status = close_image(*file, &length, err);
     lcal__h5_restore(quiet);
+    if (status == LCAL_OK)
+        status = seal(*file, &length, err);
     if (status == LCAL_OK)
         status = lcal__h5_open((*file)->built, length, "finished HDF5 file", &check, err);
     lcal__h5_close(&check);
