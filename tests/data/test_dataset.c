@@ -179,7 +179,7 @@ static void test_large(void **state)
         total += lengths[i];
         lcal__strbuf_add(&text, "{\"input_ids\": [0");
         for (size_t j = 1; j < lengths[i]; j++)
-            lcal__strbuf_add_bytes(&text, ",0,1,2,3" + (i + j) % 4 * 2, 2);
+            lcal__strbuf_add_bytes(&text, &",0,1,2,3"[(i + j) % 4 * 2], 2);
         lcal__strbuf_add(&text, "]}\n");
     }
     lcal__dataset data;
