@@ -61,12 +61,18 @@ static bool weight_bytes(const lcal__weight *weight, size_t *bytes)
            && lcal__size_mul(*bytes, sizeof(float), bytes);
 }
 
-/* An f32 copy of a weight, owned by the storage. */
-static lcal_status copy_weight(lcal__assembly *out, lcal__weight *weight, float **copy,
-                               lcal_error *err)
+/* An f32 copy of a weight, owned by the storage; NULL where only shapes are wanted. */
+static lcal_status copy_weight(lcal__assembly *out, const lcal__assembly_options *options,
+                               lcal__weight *weight, float **copy, lcal_error *err)
 {
     lcal__assembly_storage *storage = out->storage;
     size_t count = weight->rows * weight->cols;
+    if (options->shapes_only) {
+        *copy = NULL;
+        *weight = (lcal__weight){weight->rows, weight->cols, LCAL__F32, NULL};
+        out->weight_bytes += count * sizeof(float);
+        return LCAL_OK;
+    }
     *copy = lcal__alloc_aligned(count, sizeof(float));
     if (!*copy)
         return lcal__fail_nomem(err, "an f32 copy of a weight");
@@ -141,13 +147,14 @@ static lcal_status build_site(lcal__assembly *out, const lcal__model *model,
     float *copy = NULL;
     size_t used = 0;
     if (plan.copied)
-        LCAL_TRY(copy_weight(out, &linear->weight, &copy, err));
+        LCAL_TRY(copy_weight(out, options, &linear->weight, &copy, err));
     for (size_t a = 0; a < count; a++) {
         const lcal__lora_pair *pair = pair_of(&uses[a], layer, proj);
         if (!pair)
             continue;
         if (plan.folded) {
-            fold(exec, pair, uses[a].weight, &linear->weight, copy);
+            if (copy)
+                fold(exec, pair, uses[a].weight, &linear->weight, copy);
             continue;
         }
         terms[used] = frozen_term(pair, uses[a].weight);
@@ -170,11 +177,12 @@ static lcal_status build_site(lcal__assembly *out, const lcal__model *model,
  * ------------------------------------------------------------------------------------- */
 
 /* FAST: the head, and the embedding that may be the same matrix, in f32. */
-static lcal_status widen_embedding(lcal__assembly *out, const lcal__model *model, lcal_error *err)
+static lcal_status widen_embedding(lcal__assembly *out, const lcal__model *model,
+                                   const lcal__assembly_options *options, lcal_error *err)
 {
     float *copy;
     if (model->head.dtype != LCAL__F32)
-        LCAL_TRY(copy_weight(out, &out->network.head, &copy, err));
+        LCAL_TRY(copy_weight(out, options, &out->network.head, &copy, err));
     if (model->config.tied)
         out->network.embedding = out->network.head;
     return LCAL_OK;
@@ -200,7 +208,7 @@ static lcal_status build(lcal__assembly *out, const lcal__model *model,
         for (size_t proj = 0; proj < LCAL__PROJ_COUNT; proj++)
             LCAL_TRY(build_site(out, model, uses, count, options, exec, layer, proj, err));
     if (options->memory == LCAL__MEMORY_FAST)
-        LCAL_TRY(widen_embedding(out, model, err));
+        LCAL_TRY(widen_embedding(out, model, options, err));
     return LCAL_OK;
 }
 

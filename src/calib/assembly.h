@@ -14,6 +14,7 @@ typedef struct lcal__assembly_options {
     lcal__memory
         memory;    /* FAST: matrices folded and widened to f32; LOW: as stored, adapters factored */
     bool training; /* false: no gradients, leaves are frozen */
+    bool shapes_only; /* weights are neither folded nor widened: for planning, not to be run */
 } lcal__assembly_options;
 
 /* The model and adapters must outlive it; everything else it owns. Zeroed is valid and empty. */
@@ -21,7 +22,7 @@ typedef struct lcal__assembly {
     lcal__network network;
     lcal__params
         params; /* values zero until lcal__calib_init or a load (base: copied from the model) */
-    size_t weight_bytes; /* of folded and widened copies */
+    size_t weight_bytes; /* of folded and widened copies, also where shapes_only spared them */
     void *storage;
 } lcal__assembly;
 
