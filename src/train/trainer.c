@@ -3,10 +3,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "config/config.h"
-#include "train/clock.h"
 #include "train/metrics.h"
 #include "train/result.h"
 #include "train/resume.h"
