@@ -144,7 +144,7 @@ static const cli_option options[] = {
 
 const cli_command cmd_train = {
     .name = "train",
-    .summary = "Train a calibration, column mergers, a LoRA or a base model from a configuration",
+    .summary = "Train a calibration, column mergers, a LoRA or a base model",
     .arguments = "CONFIG [key=value ...]",
     .operand = "CONFIG",
     .details = "The run directory (key out) gets the result and everything needed to continue. "

@@ -83,8 +83,10 @@ static void print_keys(void)
     const lcal_option *options = lcal_options(&count);
     for (size_t i = 0; i < count; i++) {
         const lcal_option *o = &options[i];
-        printf("  %s (%s%s%s%s%s)\n", o->key, o->type, *o->fallback ? "; default " : "",
-               o->fallback, *o->range ? "; " : "", o->range);
+        char form[512];
+        snprintf(form, sizeof(form), "(%s%s%s%s%s)", o->type, *o->fallback ? "; default " : "",
+                 o->fallback, *o->range ? "; " : "", o->range);
+        wrap(form, KEY_INDENT, (size_t)printf("  %s", o->key));
         wrap(o->help, KEY_INDENT, 0);
     }
 }

@@ -28,6 +28,12 @@ static lcal_status add_config(const char *path, lcal__report *facts, lcal_error 
     return LCAL_OK;
 }
 
+static lcal_status add_weights(const lcal__subject *subject, lcal__report *facts, lcal_error *err)
+{
+    lcal__report_count(facts, "bytes", subject->size);
+    return lcal__inspect_safetensors(subject, facts, err);
+}
+
 lcal_status lcal__inspect_adapter(const lcal__subject *subject, lcal__report *facts,
                                   lcal_error *err)
 {
@@ -39,7 +45,7 @@ lcal_status lcal__inspect_adapter(const lcal__subject *subject, lcal__report *fa
     if (status == LCAL_OK)
         status = add_config(config, facts, err);
     if (status == LCAL_OK)
-        status = lcal__inspect_file(weights, lcal__inspect_safetensors, &file, err);
+        status = lcal__inspect_file(weights, add_weights, &file, err);
     lcal__report_nest(facts, "weights", &file);
     lcal__free(config);
     lcal__free(weights);

@@ -49,9 +49,7 @@ static lcal_status add_tensor(void *context, const char *name, size_t rows, size
 {
     (void)err;
     const size_t shape[2] = {rows, cols};
-    const bool vector = rows == 1;
-    lcal__tensor_table_add(context, name, dtype, vector ? 1 : 2, vector ? shape + 1 : shape, dtype,
-                           data);
+    lcal__tensor_table_add(context, name, dtype, cols == 1 ? 1 : 2, shape, dtype, data);
     return LCAL_OK;
 }
 
