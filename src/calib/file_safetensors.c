@@ -171,9 +171,8 @@ static lcal_status read_tensor(const reader *r, const lcal__param *param, lcal__
     const size_t rank = param->vector ? 1 : 2, first = param->vector ? param->cols : param->rows;
     if (tensor->rank != rank || tensor->shape[0] != first
         || (rank == 2 && tensor->shape[1] != param->cols))
-        return lcal__fail(err, LCAL_FORMAT,
-                          "%s: tensor %s: expected %zu x %zu, found another shape", r->source,
-                          param->name, param->rows, param->cols);
+        return lcal__fail(err, LCAL_SHAPE, "%s: tensor %s: expected %zu x %zu, found another shape",
+                          r->source, param->name, param->rows, param->cols);
     if (tensor->dtype != expected)
         return lcal__fail(err, LCAL_FORMAT, "%s: tensor %s: expected %s, found %s", r->source,
                           param->name, lcal__dtype_name(expected), lcal__dtype_name(tensor->dtype));

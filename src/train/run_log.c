@@ -1,5 +1,6 @@
 #include "train/run_log.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "base/file.h"
@@ -26,12 +27,16 @@ static void write_line(void *user, lcal_log_level level, const char *message)
         run->outer->fn(run->outer->user, level, message);
 }
 
-void lcal__run_log_note(const lcal__run_log *run, const char *message)
+void lcal__run_log_note(const lcal__run_log *run, lcal_log_level level, const char *format, ...)
 {
-    char line[LOG_LINE_MAX];
-    if (run->path)
-        (void)lcal__file_append(run->path, line,
-                                (size_t)format_line(line, LCAL_LOG_NOTICE, message), NULL);
+    char message[LCAL_ERROR_MESSAGE_MAX], line[LOG_LINE_MAX];
+    va_list args;
+    if (!run->path)
+        return;
+    va_start(args, format);
+    vsnprintf(message, sizeof(message), format, args);
+    va_end(args);
+    (void)lcal__file_append(run->path, line, (size_t)format_line(line, level, message), NULL);
 }
 
 void lcal__run_log_init(lcal__run_log *run, const lcal_log *outer)

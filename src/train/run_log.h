@@ -19,7 +19,8 @@ void lcal__run_log_init(lcal__run_log *run, const lcal_log *outer);
 lcal_status lcal__run_log_open(lcal__run_log *run, const char *path, lcal_error *err);
 
 /* A line for the file alone: the caller learns it another way. Nothing where it is not open. */
-void lcal__run_log_note(const lcal__run_log *run, const char *message);
+void lcal__run_log_note(const lcal__run_log *run, lcal_log_level level, const char *format, ...)
+    LCAL_PRINTF(3, 4);
 
 void lcal__run_log_free(lcal__run_log *run);
 

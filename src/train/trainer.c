@@ -114,8 +114,8 @@ static void validate(trainer *t, lcal_progress *row)
     t->state.valid_loss = row->valid_loss;
     bool better = row->valid_loss < t->state.best_loss
                   || (isnan(t->state.best_loss) && isfinite(row->valid_loss));
-    lcal__log(t->log, LCAL_LOG_INFO, "step %" PRIu64 ": validation loss %.6g%s", row->step,
-              row->valid_loss, better ? ", the best so far" : "");
+    lcal__run_log_note(&t->run_log, LCAL_LOG_INFO, "step %" PRIu64 ": validation loss %.6g%s",
+                       row->step, row->valid_loss, better ? ", the best so far" : "");
     if (!better)
         return;
     t->state.best_loss = row->valid_loss;
@@ -184,8 +184,8 @@ static lcal_status run(trainer *t, bool *interrupted, lcal_error *err)
         if (should_stop(t)) {
             *interrupted = true;
             LCAL_TRY(save(t, err));
-            lcal__log(t->log, LCAL_LOG_INFO, "interrupted after step %" PRIu64 ", saved",
-                      t->state.step);
+            lcal__run_log_note(&t->run_log, LCAL_LOG_INFO,
+                               "interrupted after step %" PRIu64 ", saved", t->state.step);
             return LCAL_OK;
         }
         lcal_progress row;
@@ -194,7 +194,7 @@ static lcal_status run(trainer *t, bool *interrupted, lcal_error *err)
     }
     LCAL_TRY(lcal__result_write(&t->session, &t->state, &t->dir, err));
     LCAL_TRY(save(t, err));
-    lcal__log(t->log, LCAL_LOG_INFO, "finished after step %" PRIu64, t->state.step);
+    lcal__run_log_note(&t->run_log, LCAL_LOG_INFO, "finished after step %" PRIu64, t->state.step);
     return LCAL_OK;
 }
 
@@ -277,7 +277,7 @@ lcal_status lcal_train(const lcal_config *config, lcal_existing existing,
     if (status == LCAL_OK)
         status = train(&t, config, existing, found ? &checkpoint : NULL, result, err);
     if (status != LCAL_OK && err)
-        lcal__run_log_note(&t.run_log, err->message);
+        lcal__run_log_note(&t.run_log, LCAL_LOG_NOTICE, "%s", err->message);
     result->step = t.state.step;
     result->first_loss = t.state.first_loss;
     result->last_loss = t.state.last_loss;
