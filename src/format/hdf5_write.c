@@ -44,9 +44,11 @@ static lcal_status create(lcal__h5 *file, lcal_error *err)
     hid_t access = lcal__h5_access(file, &callbacks, name);
     file->group_properties = H5Pcreate(H5P_GROUP_CREATE);
     file->link_properties = H5Pcreate(H5P_LINK_CREATE);
-    /* Without the library's own space management nothing is reserved and left unused. */
+    /* Nothing is reserved and left unused. (A file space strategy would save as much, but is kept
+     * in an extension of the superblock, which always holds times.) */
     bool ready = access >= 0 && plain_group(creation) && plain_group(file->group_properties)
-                 && H5Pset_file_space_strategy(creation, H5F_FSPACE_STRATEGY_NONE, false, 1) >= 0
+                 && H5Pset_meta_block_size(access, 0) >= 0
+                 && H5Pset_small_data_block_size(access, 0) >= 0
                  && H5Pset_char_encoding(file->link_properties, H5T_CSET_UTF8) >= 0;
     if (ready)
         file->file = H5Fcreate(name, H5F_ACC_TRUNC, creation, access);
