@@ -125,13 +125,13 @@ static lcal_status check_tiling(extent *places, size_t count, size_t data_size, 
     return LCAL_OK;
 }
 
-static lcal_status check_metadata(const json_t *metadata, const char *source, lcal_error *err)
+static lcal_status check_metadata(json_t *metadata, const char *source, lcal_error *err)
 {
     if (!json_is_object(metadata))
         return lcal__fail(err, LCAL_FORMAT, "%s: " LCAL_METADATA ": expected an object, found %s",
                           source, lcal__json_type(metadata));
-    void *i = json_object_iter((json_t *)metadata);
-    for (; i; i = json_object_iter_next((json_t *)metadata, i))
+    void *i = json_object_iter(metadata);
+    for (; i; i = json_object_iter_next(metadata, i))
         if (!json_is_string(json_object_iter_value(i)))
             return lcal__fail(err, LCAL_FORMAT,
                               "%s: " LCAL_METADATA ": key %s: expected a string, found %s", source,
@@ -158,7 +158,7 @@ static lcal_status read_tensors(json_t *header, const unsigned char *data, size_
     for (void *i = json_object_iter(header); i && status == LCAL_OK;
          i = json_object_iter_next(header, i)) {
         const char *name = json_object_iter_key(i);
-        const json_t *entry = json_object_iter_value(i);
+        json_t *entry = json_object_iter_value(i);
         if (strcmp(name, LCAL_METADATA) == 0) {
             status = check_metadata(entry, source, err);
             continue;

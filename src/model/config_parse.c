@@ -164,7 +164,7 @@ static lcal_status read_rope_scaling(const reader *in, lcal__model_config *out)
 static lcal_status find_rope(reader *in)
 {
     const char *key = "rope_parameters";
-    const json_t *rope = json_object_get(in->root, key);
+    json_t *rope = json_object_get(in->root, key);
     if (!rope || json_is_null(rope)) {
         key = "rope_scaling";
         rope = json_object_get(in->root, key);
@@ -174,8 +174,7 @@ static lcal_status find_rope(reader *in)
     if (!json_is_object(rope))
         return lcal__fail(in->err, LCAL_FORMAT, "%s: key %s: expected an object, found %s",
                           in->source, key, lcal__json_type(rope));
-    for (void *i = json_object_iter((json_t *)rope); i;
-         i = json_object_iter_next((json_t *)rope, i))
+    for (void *i = json_object_iter(rope); i; i = json_object_iter_next(rope, i))
         if (json_is_object(json_object_iter_value(i)))
             return lcal__fail(in->err, LCAL_UNSUPPORTED,
                               "%s: key %s: parameters of their own for %s layers are not supported",
