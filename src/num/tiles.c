@@ -9,16 +9,17 @@
  */
 #define SMALL_WORK 131072.0 /* multiplications not worth a second thread */
 #define TILE_WORK 524288.0  /* multiplications of a tile at least, beyond that */
-#define LEAST_TILES 4
-#define MOST_TILES 8
-#define TILE_SIDE 256
-/* A packed panel of this many rows of A stays in the second-level cache: taller products are cut
- * into such panels, however many. */
+#define FEW_TILES 4
+#define MANY_TILES 8
+/* Most elements packed for a multiplication where many tiles are taken. */
+#define MOST_PACKING 0.005
+/* A packed panel of this many rows of A stays in the second-level cache: tall products are cut into
+ * such panels, however many. */
 #define PANEL_ROWS 512
 /* Sides are multiples of what the kernels of sgemm work on at a time (rows of C: 4 to 12, columns:
- * 16 to 64 on the usual processors). */
-#define GRAIN_M 12
-#define GRAIN_N 64
+ * 8 or 16 on the usual processors). */
+#define GRAIN_M 4
+#define GRAIN_N 16
 
 static size_t ceil_div(size_t a, size_t b)
 {
@@ -30,27 +31,41 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-static size_t most(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 /* The side of a tile when `size` is cut into about `parts`. */
 static size_t side(size_t size, size_t parts, size_t grain)
 {
     return least(ceil_div(ceil_div(size, parts), grain) * grain, size);
 }
 
+/* Elements of A and B packed for a multiplication, with m cut into parts_m and n into parts_n. */
+static double packing(size_t m, size_t n, size_t parts_m, size_t parts_n)
+{
+    return (double)parts_m / (double)m + (double)parts_n / (double)n;
+}
+
+/* Into how many parts m goes when all tiles are `count`, a power of two. */
+static size_t cheapest_cut(size_t m, size_t n, size_t count)
+{
+    size_t best = 1;
+    for (size_t parts = 2; parts <= count; parts *= 2)
+        if (packing(m, n, parts, count / parts) < packing(m, n, best, count / best))
+            best = parts;
+    return best;
+}
+
 lcal__tiles lcal__tiles_plan(size_t m, size_t n, size_t k, size_t widest)
 {
-    size_t parts_m = 1;
-    size_t parts_n = 1;
-    if (m >= LEAST_TILES * PANEL_ROWS)
+    size_t count = MANY_TILES;
+    size_t parts_m = cheapest_cut(m, n, count);
+    if (packing(m, n, parts_m, count / parts_m) > MOST_PACKING) {
+        count = FEW_TILES;
+        parts_m = cheapest_cut(m, n, count);
+    }
+    size_t parts_n = count / parts_m;
+    if (m >= FEW_TILES * PANEL_ROWS) {
         parts_m = m / PANEL_ROWS;
-    else if (n / 2 >= m)
-        parts_n = most(least(n / TILE_SIDE, MOST_TILES), LEAST_TILES);
-    else
-        parts_m = most(least(m / TILE_SIDE, MOST_TILES), LEAST_TILES);
+        parts_n = 1;
+    }
 
     double work = (double)m * (double)n * (double)k;
     size_t worth = work < SMALL_WORK ? 1 : work < 1e15 ? 1 + (size_t)(work / TILE_WORK) : SIZE_MAX;
