@@ -314,8 +314,8 @@ static herr_t check_times(hid_t object, const char *name, const H5O_info_t *info
     return info->atime || info->mtime || info->ctime || info->btime ? -1 : 0;
 }
 
-/* What H5Ovisit does not reach, such as an extension of the superblock, may hold times too. Only the
- * head is searched: it has no compressed numbers, which could be anything. */
+/* What H5Ovisit does not reach, such as an extension of the superblock, may hold times too. Only
+ * the head is searched: it has no compressed numbers, which could be anything. */
 static bool has_clock_time(const unsigned char *bytes, size_t size)
 {
     const uint32_t now = (uint32_t)time(NULL);
