@@ -112,6 +112,23 @@ static lcal_status fill(lcal__h5 *file, const lcal__session *session,
     return session->best ? put_array(file, BEST, params, session->best, err) : LCAL_OK;
 }
 
+/* A finite loss can still lead to an update that is not: such a state must not take the place of
+ * the last good one. */
+static lcal_status check_values(const char *path, const lcal__session *session,
+                                const lcal__train_state *state, lcal_error *err)
+{
+    const lcal__params *params = &session->assembly.params;
+    for (size_t i = 0; i < params->count; i++)
+        if (lcal__calib_check_finite(&params->items[i], params->values + params->items[i].offset,
+                                     path, NULL)
+            != LCAL_OK)
+            return lcal__fail(err, LCAL_NUMERIC,
+                              "%s: step %" PRIu64 ": %s is no longer finite; the file is left as "
+                              "it was. Lower train.lr",
+                              path, state->step, params->items[i].name);
+    return LCAL_OK;
+}
+
 lcal_status lcal__checkpoint_save(const char *path, const lcal__session *session,
                                   const lcal__train_state *state, const char *config,
                                   lcal_error *err)
@@ -119,6 +136,7 @@ lcal_status lcal__checkpoint_save(const char *path, const lcal__session *session
     lcal__h5 *file = NULL;
     unsigned char *bytes = NULL;
     size_t size = 0;
+    LCAL_TRY(check_values(path, session, state, err));
     LCAL_TRY(lcal__h5_create(&file, err));
     lcal_status status = fill(file, session, state, config, err);
     if (status == LCAL_OK)
