@@ -22,24 +22,29 @@ lcal_status lcal__json_parse(const char *text, size_t size, const char *source, 
     return LCAL_OK;
 }
 
-lcal_status lcal__json_read_object(const char *path, json_t **out, lcal_error *err)
+lcal_status lcal__json_parse_object(const char *text, size_t size, const char *source, json_t **out,
+                                    lcal_error *err)
 {
-    unsigned char *text = NULL;
-    size_t size;
     json_t *value = NULL;
-    LCAL_TRY(lcal__file_read(path, LCAL_JSON_FILE_MAX, &text, &size, err));
-    lcal_status status = lcal__json_parse((const char *)text, size, path, &value, err);
-    lcal__free(text);
-    if (status != LCAL_OK)
-        return status;
+    LCAL_TRY(lcal__json_parse(text, size, source, &value, err));
     if (!json_is_object(value)) {
-        status = lcal__fail(err, LCAL_FORMAT, "%s: expected a JSON object, found %s", path,
-                            lcal__json_type(value));
+        lcal_status status = lcal__fail(err, LCAL_FORMAT, "%s: expected a JSON object, found %s",
+                                        source, lcal__json_type(value));
         json_decref(value);
         return status;
     }
     *out = value;
     return LCAL_OK;
+}
+
+lcal_status lcal__json_read_object(const char *path, json_t **out, lcal_error *err)
+{
+    unsigned char *text = NULL;
+    size_t size;
+    LCAL_TRY(lcal__file_read(path, LCAL_JSON_FILE_MAX, &text, &size, err));
+    lcal_status status = lcal__json_parse_object((const char *)text, size, path, out, err);
+    lcal__free(text);
+    return status;
 }
 
 lcal_status lcal__json_write(const json_t *value, char **text, lcal_error *err)

@@ -15,7 +15,9 @@
 lcal_status lcal__json_parse(const char *text, size_t size, const char *source, json_t **out,
                              lcal_error *err);
 
-/* Reads and parses a file whose root must be an object. */
+/* The same for text whose root must be an object; then for a file of such text. */
+lcal_status lcal__json_parse_object(const char *text, size_t size, const char *source, json_t **out,
+                                    lcal_error *err);
 lcal_status lcal__json_read_object(const char *path, json_t **out, lcal_error *err);
 
 /*

@@ -155,17 +155,36 @@ static lcal_status read_fields(const char *source, const lcal_log *log, lcal__ad
     return read_layers(source, out, err);
 }
 
-lcal_status lcal__adapter_config_read(const char *path, size_t layers, const lcal_log *log,
-                                      lcal__adapter_config *out, lcal_error *err)
+/* Takes over `root`. */
+static lcal_status read_root(json_t *root, const char *source, size_t layers, const lcal_log *log,
+                             lcal__adapter_config *out, lcal_error *err)
 {
-    *out = (lcal__adapter_config){.layer_count = layers};
-    LCAL_TRY(lcal__json_read_object(path, &out->root, err));
-    lcal_status status = lcal__adapter_config_refuse(out->root, path, err);
+    *out = (lcal__adapter_config){.root = root, .layer_count = layers};
+    lcal_status status = lcal__adapter_config_refuse(root, source, err);
     if (status == LCAL_OK)
-        status = read_fields(path, log, out, err);
+        status = read_fields(source, log, out, err);
     if (status != LCAL_OK)
         lcal__adapter_config_free(out);
     return status;
+}
+
+lcal_status lcal__adapter_config_parse(const char *text, size_t size, const char *source,
+                                       size_t layers, const lcal_log *log,
+                                       lcal__adapter_config *out, lcal_error *err)
+{
+    json_t *root = NULL;
+    *out = (lcal__adapter_config){0};
+    LCAL_TRY(lcal__json_parse_object(text, size, source, &root, err));
+    return read_root(root, source, layers, log, out, err);
+}
+
+lcal_status lcal__adapter_config_read(const char *path, size_t layers, const lcal_log *log,
+                                      lcal__adapter_config *out, lcal_error *err)
+{
+    json_t *root = NULL;
+    *out = (lcal__adapter_config){0};
+    LCAL_TRY(lcal__json_read_object(path, &root, err));
+    return read_root(root, path, layers, log, out, err);
 }
 
 static void free_values(lcal__pattern_values *values)

@@ -48,7 +48,10 @@ typedef struct lcal__adapter_config {
  */
 lcal_status lcal__adapter_find(const char *directory, char **out, lcal_error *err);
 
-/* path: of the file; layers: of the base. */
+/* Parses the text of an adapter_config.json; layers: of the base. Then the same for a file. */
+lcal_status lcal__adapter_config_parse(const char *text, size_t size, const char *source,
+                                       size_t layers, const lcal_log *log,
+                                       lcal__adapter_config *out, lcal_error *err);
 lcal_status lcal__adapter_config_read(const char *path, size_t layers, const lcal_log *log,
                                       lcal__adapter_config *out, lcal_error *err);
 void lcal__adapter_config_free(lcal__adapter_config *config);
