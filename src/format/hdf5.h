@@ -64,7 +64,8 @@ lcal_status lcal__h5_get_int(lcal__h5 *file, const char *path, const char *name,
 lcal_status lcal__h5_get_real(lcal__h5 *file, const char *path, const char *name, double *out,
                               lcal_error *err);
 
-/* Names of a group's members in creation order. Calls fn for each; fn's failure ends the walk. */
+/* Names of a group's members in creation order. Calls fn for each; fn's failure ends the walk. fn
+ * may change or free what `group` points to. */
 typedef lcal_status lcal__h5_visit_fn(void *context, const char *name, bool is_group,
                                       lcal_error *err);
 lcal_status lcal__h5_list(lcal__h5 *file, const char *group, lcal__h5_visit_fn *fn, void *context,

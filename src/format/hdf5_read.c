@@ -226,9 +226,14 @@ static lcal_status list(walk *w)
 lcal_status lcal__h5_list(lcal__h5 *file, const char *group, lcal__h5_visit_fn *fn, void *context,
                           lcal_error *err)
 {
-    walk w = {file, group, fn, context, err, LCAL_OK};
+    /* A visitor that walks deeper may be building the next path where it built this one. */
+    char *path = lcal__strdup(group);
+    if (!path)
+        return lcal__fail_nomem(err, group);
+    walk w = {file, path, fn, context, err, LCAL_OK};
     lcal__h5_quiet quiet = lcal__h5_silence();
     lcal_status status = list(&w);
     lcal__h5_restore(quiet);
+    lcal__free(path);
     return status;
 }

@@ -386,6 +386,32 @@ static void test_foreign_members(void **state)
     }
 }
 
+static void make_two_members(hid_t file)
+{
+    make_plain(file);
+    H5Lcreate_soft("/x", file, "/y", H5P_DEFAULT, H5P_DEFAULT);
+}
+
+static lcal_status scribble(void *context, const char *name, bool is_group, lcal_error *error)
+{
+    (void)name, (void)is_group, (void)error;
+    strcpy(context, "?");
+    return LCAL_OK;
+}
+
+/* A walk through nested groups keeps its path in one buffer, which grows and moves. */
+static void test_path_of_visitor(void **state)
+{
+    (void)state;
+    unsigned char *bytes;
+    char path[] = "/";
+    lcal__h5 *file = craft(make_two_members, &bytes);
+    assert_int_equal(lcal__h5_list(file, path, scribble, path, &err), LCAL_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "f.h5: /: member y"));
+    lcal__h5_close(&file);
+    free(bytes);
+}
+
 static void test_shapes(void **state)
 {
     (void)state;
@@ -458,13 +484,10 @@ static void test_foreign_attributes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_truncated),
-        cmocka_unit_test(test_flipped),
-        cmocka_unit_test(test_sealed),
-        cmocka_unit_test(test_foreign),
-        cmocka_unit_test(test_foreign_members),
-        cmocka_unit_test(test_shapes),
-        cmocka_unit_test(test_foreign_attributes),
+        cmocka_unit_test(test_truncated),       cmocka_unit_test(test_flipped),
+        cmocka_unit_test(test_sealed),          cmocka_unit_test(test_foreign),
+        cmocka_unit_test(test_foreign_members), cmocka_unit_test(test_path_of_visitor),
+        cmocka_unit_test(test_shapes),          cmocka_unit_test(test_foreign_attributes),
     };
     /* Else it complains at the exit about the memory that it lost. */
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
