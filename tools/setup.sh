@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what lcal needs to build and test, by Debian package name. Where nothing is missing it does
-# nothing, and needs neither root nor a network.
+# sh tools/setup.sh [PACKAGE...]: installs what lcal needs to build and test, and PACKAGE besides, by
+# Debian package name. Where nothing is missing it does nothing, and needs neither root nor a network.
 set -eu
 
 packages='build-essential meson ninja-build pkg-config python3 libopenblas-openmp-dev libhdf5-dev
@@ -8,12 +8,12 @@ packages='build-essential meson ninja-build pkg-config python3 libopenblas-openm
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
     # shellcheck disable=SC2086 # one line of words
-    echo "setup: no Debian packages on this system; make sure that these are here:" $packages >&2
+    echo "setup: no Debian packages on this system; make sure that these are here:" $packages "$@" >&2
     exit 0
 fi
 
 missing=
-for package in $packages; do
+for package in $packages "$@"; do
     state=$(dpkg-query --show --showformat='${db:Status-Status}\n' "$package" 2>/dev/null) || state=
     case $state in
     installed*) ;;
