@@ -65,7 +65,8 @@ lcal_status lcal__h5_get_real(lcal__h5 *file, const char *path, const char *name
                               lcal_error *err);
 
 /* Names of a group's members in creation order. Calls fn for each; fn's failure ends the walk. fn
- * may change or free what `group` points to. */
+ * may change or free what `group` points to. More members in all walks of a handle than its image
+ * could hold once are LCAL_FORMAT. */
 typedef lcal_status lcal__h5_visit_fn(void *context, const char *name, bool is_group,
                                       lcal_error *err);
 lcal_status lcal__h5_list(lcal__h5 *file, const char *group, lcal__h5_visit_fn *fn, void *context,

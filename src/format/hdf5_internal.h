@@ -31,7 +31,8 @@ struct lcal__h5 {
     char *source;           /* what messages call it */
     const void *image;      /* reading only: the caller's bytes */
     size_t image_size;
-    void *built; /* writing only: the image, [built_capacity] */
+    size_t visited; /* reading only: members that all walks have seen */
+    void *built;    /* writing only: the image, [built_capacity] */
     size_t built_capacity;
 };
 

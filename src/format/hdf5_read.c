@@ -6,6 +6,11 @@
 /* A whole group's names are gathered by the library before we see one. */
 #define MEMBERS_MAX 1000000
 
+/* Bytes of the image for each member that walks may see; an honest one takes several times as many.
+ * Without this bound groups that share their members would multiply: thousands of millions in a few
+ * thousand bytes. */
+#define MEMBER_BYTES 16
+
 /*
  * File image callbacks that lend the caller's bytes instead of copying them, which the library
  * would do twice. The file is opened read-only: nothing is written to or freed through them.
@@ -173,7 +178,7 @@ bool lcal__h5_has_attribute(lcal__h5 *file, const char *path, const char *name)
 }
 
 typedef struct walk {
-    const lcal__h5 *file;
+    lcal__h5 *file;
     const char *path;
     lcal__h5_visit_fn *fn;
     void *context;
@@ -185,7 +190,13 @@ static herr_t visit(hid_t group, const char *name, const H5L_info_t *link, void 
 {
     walk *w = context;
     H5O_info_t object;
-    if (link->type != H5L_TYPE_HARD)
+    if (w->file->visited++ >= w->file->image_size / MEMBER_BYTES)
+        w->status =
+            lcal__fail(w->err, LCAL_FORMAT,
+                       "%s: %s: more members than its %zu bytes can hold: groups that share "
+                       "their members",
+                       w->file->source, w->path, w->file->image_size);
+    else if (link->type != H5L_TYPE_HARD)
         w->status = lcal__fail(w->err, LCAL_UNSUPPORTED,
                                "%s: %s: member %s: expected an object, found a soft or external "
                                "link, which is never followed",
