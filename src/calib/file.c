@@ -60,8 +60,7 @@ lcal_status lcal__calib_check_finite(const lcal__param *param, const float *valu
     return LCAL_OK;
 }
 
-/* --- names -------------------------------------------------------------------------------------
- */
+/* --- names ------------------------------------------------------------------------------ */
 
 lcal_status lcal__calib_names_add(lcal__calib_names *names, const char *name, const char *source,
                                   lcal_error *err)
@@ -98,8 +97,7 @@ static bool has_name(const lcal__calib_names *names, const char *name)
            && bsearch(&name, names->items, names->count, sizeof(*names->items), by_text) != NULL;
 }
 
-/* --- the layout of a file ----------------------------------------------------------------------
- */
+/* --- the layout of a file --------------------------------------------------------------- */
 
 /* Column mergers stand where the adapters have pairs, which a file does not know: adapters with
  * pairs just where it has tensors. Both arrays are freed with lcal__free. */
@@ -198,8 +196,7 @@ lcal_status lcal__calib_expect(lcal__calib_file *file, lcal__calib_names *names,
     return file->params.values ? LCAL_OK : lcal__fail_nomem(err, source);
 }
 
-/* --- whole files -------------------------------------------------------------------------------
- */
+/* --- whole files ------------------------------------------------------------------------ */
 
 lcal_status lcal__calib_parse(const void *bytes, size_t size, const char *source,
                               lcal__calib_file *out, lcal_error *err)

@@ -10,8 +10,7 @@
 #define GROUP "/calib"
 #define DEPTH_MAX 8 /* groups in one another; "adapters/0/layers/0/q_proj" needs five */
 
-/* --- facts -------------------------------------------------------------------------------------
- */
+/* --- facts ------------------------------------------------------------------------------ */
 
 static lcal_status put_text(void *file, const char *key, const char *value, lcal_error *err)
 {
@@ -58,8 +57,7 @@ lcal__facts_source lcal__calib_source_h5(lcal__h5 *file, const char *name)
     return (lcal__facts_source){file, name, has, get_text, get_integer, get_real};
 }
 
-/* --- writing -----------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------- */
 
 char *lcal__calib_h5_path(const char *prefix, const char *name)
 {
@@ -120,8 +118,7 @@ lcal_status lcal__calib_save_h5(const char *path, const lcal__calib_facts *facts
     return status;
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------- */
 
 /* A walk through the groups of a file, gathering the names of its datasets. */
 typedef struct walk {

@@ -16,8 +16,7 @@ static const char *metadata_key(const char *key)
     return strcmp(key, "format") == 0 ? "lcal_format" : key;
 }
 
-/* --- writing -----------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------- */
 
 /* Pairs of key and value; both owned. */
 typedef struct metadata {
@@ -104,8 +103,7 @@ lcal_status lcal__calib_save_safetensors(const char *path, const lcal__calib_fac
     return status;
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------- */
 
 typedef struct reader {
     lcal__safetensors tensors;

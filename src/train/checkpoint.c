@@ -21,8 +21,7 @@ lcal__train_state lcal__train_state_init(void)
         .best_loss = NAN, .first_loss = NAN, .last_loss = NAN, .valid_loss = NAN};
 }
 
-/* --- the fields of the state: one list for writing and reading ---------------------------------
- */
+/* --- the fields of the state: one list for writing and reading -------------------------- */
 
 typedef struct counter_field {
     const char *key;
@@ -47,8 +46,7 @@ typedef struct loss_field {
             {"last_loss", &(state)->last_loss},                                                    \
     }
 
-/* --- saving ------------------------------------------------------------------------------------
- */
+/* --- saving ----------------------------------------------------------------------------- */
 
 static lcal_status put_array(lcal__h5 *file, const char *group, const lcal__params *params,
                              const float *values, lcal_error *err)
@@ -148,8 +146,7 @@ lcal_status lcal__checkpoint_save(const char *path, const lcal__session *session
     return status == LCAL_OK ? LCAL_OK : lcal__fail_in(err, status, "saving %s", path);
 }
 
-/* --- opening -----------------------------------------------------------------------------------
- */
+/* --- opening ---------------------------------------------------------------------------- */
 
 static lcal_status get_state(lcal__checkpoint *out, const char *path, lcal_error *err)
 {
@@ -224,8 +221,7 @@ void lcal__checkpoint_close(lcal__checkpoint *checkpoint)
     *checkpoint = (lcal__checkpoint){0};
 }
 
-/* --- restoring ---------------------------------------------------------------------------------
- */
+/* --- restoring -------------------------------------------------------------------------- */
 
 static lcal_status get_tensor(lcal__h5 *file, const char *group, const lcal__param *param,
                               float *values, const char *source, lcal_error *err)

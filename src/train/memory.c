@@ -42,7 +42,10 @@ void lcal__session_memory(const lcal__session *s, lcal_train_plan *plan)
     plan->workspace_bytes = s->passes.workspace_bytes;
     plan->data_bytes = data_bytes(&s->train) + data_bytes(&s->valid)
                        + s->train.count * sizeof(uint32_t) + lcal__passes_batch_bytes(&s->passes);
-    plan->other_bytes = lcal__other_bytes(&s->model.config, longest, s->exec.threads);
+    /* A checkpoint holds values, moments and best values; it is made in memory, and then copied
+     * once out of the HDF5 library. */
+    plan->other_bytes = lcal__other_bytes(&s->model.config, longest, s->exec.threads)
+                        + 2 * total * sizeof(float) * (keeps_best ? 4 : 3);
     plan->peak_bytes = plan->mapped_bytes + plan->weight_bytes + plan->state_bytes
                        + plan->workspace_bytes + plan->data_bytes + plan->other_bytes;
 }

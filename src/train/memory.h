@@ -6,7 +6,7 @@
 
 #include "model/config.h"
 
-#define LCAL__OTHER_MIB 16       /* program, libraries, their static data */
+#define LCAL__OTHER_MIB 12       /* program, libraries, their static data */
 #define LCAL__OTHER_MIB_THREAD 1 /* stack and OpenBLAS packing buffer of a thread */
 
 /* Libraries, stacks, packing buffers and rotary tables for documents up to `longest` tokens. */

@@ -4,8 +4,7 @@
 
 #include "base/mem.h"
 
-/* --- sizes -------------------------------------------------------------------------------------
- */
+/* --- sizes ------------------------------------------------------------------------------ */
 
 /* A bound on the labels in any `tokens` tokens of a dataset: the share of its densest example. */
 static size_t rows_bound(const lcal__dataset *dataset, size_t tokens)
@@ -79,8 +78,7 @@ size_t lcal__passes_batch_bytes(const lcal__passes *passes)
            + batch_bytes(&passes->valid_batch, &passes->valid_options.capacity);
 }
 
-/* --- tapes -------------------------------------------------------------------------------------
- */
+/* --- tapes ------------------------------------------------------------------------------ */
 
 static lcal_status choose_recompute(lcal__passes *passes, const lcal__settings *settings,
                                     const lcal__network *network, const lcal__exec *exec,
@@ -142,8 +140,7 @@ void lcal__passes_free(lcal__passes *passes)
     *passes = (lcal__passes){0};
 }
 
-/* --- running -----------------------------------------------------------------------------------
- */
+/* --- running ---------------------------------------------------------------------------- */
 
 static double run_tape(lcal__tape *tape, const lcal__batch *batch, size_t labels)
 {

@@ -6,8 +6,7 @@
 #include "base/mem.h"
 #include "train/model_view.h"
 
-/* --- lc, lcpp, columns -------------------------------------------------------------------------
- */
+/* --- lc, lcpp, columns ------------------------------------------------------------------ */
 
 static lcal_status write_calibration(const lcal__session *s, const lcal__train_state *state,
                                      bool best, const float *values, const lcal__run_dir *dir,
@@ -29,8 +28,7 @@ static lcal_status write_calibration(const lcal__session *s, const lcal__train_s
     return status;
 }
 
-/* --- lora --------------------------------------------------------------------------------------
- */
+/* --- lora ------------------------------------------------------------------------------- */
 
 static const float *tensor_of(const lcal__params *params, const float *values, size_t layer,
                               lcal__proj proj, const char *leaf)
@@ -64,8 +62,7 @@ static lcal_status write_lora(const lcal__session *s, const float *values, const
     return status;
 }
 
-/* --- base --------------------------------------------------------------------------------------
- */
+/* --- base ------------------------------------------------------------------------------- */
 
 static lcal_status write_model(const lcal__session *s, const float *values, const char *directory,
                                lcal_error *err)

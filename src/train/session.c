@@ -7,8 +7,7 @@
 #include "base/mem.h"
 #include "num/gemm.h"
 
-/* --- model and adapters ------------------------------------------------------------------------
- */
+/* --- model and adapters ----------------------------------------------------------------- */
 
 static bool has_file(const char *directory, const char *name)
 {
@@ -50,8 +49,7 @@ static lcal_status open_adapters(lcal__session *s, const lcal_log *log, lcal_err
     return LCAL_OK;
 }
 
-/* --- data --------------------------------------------------------------------------------------
- */
+/* --- data ------------------------------------------------------------------------------- */
 
 static lcal_status read_data(const lcal__session *s, const char *path, const lcal_log *log,
                              lcal__dataset *out, lcal_error *err)
@@ -103,8 +101,7 @@ static lcal_status open_data(lcal__session *s, const lcal_log *log, lcal_error *
                               tokens, examples, err);
 }
 
-/* --- what is trained ---------------------------------------------------------------------------
- */
+/* --- what is trained -------------------------------------------------------------------- */
 
 static lcal_status check_start(const lcal__calib_spec *spec, const lcal__calib_spec *start,
                                const char *source, lcal_error *err)

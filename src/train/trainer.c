@@ -31,8 +31,7 @@ typedef struct trainer {
     uint64_t peak_rss;        /* at the last row */
 } trainer;
 
-/* --- one step ----------------------------------------------------------------------------------
- */
+/* --- one step --------------------------------------------------------------------------- */
 
 /* A loss or gradient that is not finite: the update is left out, or the run ends. */
 static lcal_status skip_update(trainer *t, const lcal_progress *row, lcal_error *err)
@@ -99,8 +98,7 @@ static lcal_status take_step(trainer *t, lcal_progress *row, lcal_error *err)
     return LCAL_OK;
 }
 
-/* --- what follows a step -----------------------------------------------------------------------
- */
+/* --- what follows a step ---------------------------------------------------------------- */
 
 static bool is_due(uint64_t step, uint64_t every, uint64_t steps)
 {
@@ -167,8 +165,7 @@ static lcal_status after_step(trainer *t, lcal_progress *row, lcal_error *err)
     return LCAL_OK;
 }
 
-/* --- the run -----------------------------------------------------------------------------------
- */
+/* --- the run ---------------------------------------------------------------------------- */
 
 static bool should_stop(const trainer *t)
 {

@@ -25,8 +25,7 @@ static void check(lcal_status status, const lcal_error *err)
         fail_msg("%s", err->message);
 }
 
-/* --- a calibration to write --------------------------------------------------------------------
- */
+/* --- a calibration to write ------------------------------------------------------------- */
 
 #define ADAPTERS 2
 
@@ -101,8 +100,7 @@ static void save(const sample *s, bool safetensors, lcal__store dtype, const cha
           &err);
 }
 
-/* --- round trips -------------------------------------------------------------------------------
- */
+/* --- round trips ------------------------------------------------------------------------ */
 
 static const struct {
     const char *name;
@@ -261,8 +259,7 @@ static void test_layout_of_the_files(void **state)
     sample_close(&s);
 }
 
-/* --- sizes and bytes ---------------------------------------------------------------------------
- */
+/* --- sizes and bytes -------------------------------------------------------------------- */
 
 static size_t size_of(const lcal__calib_spec *spec, const char *shape)
 {
@@ -353,8 +350,7 @@ static void test_values_that_no_file_may_hold(void **state)
     sample_close(&s);
 }
 
-/* --- broken files ------------------------------------------------------------------------------
- */
+/* --- broken files ----------------------------------------------------------------------- */
 
 /* A calibration written by hand, one thing in it changed. Integers and reals as text: each format
  * turns them into what it stores. */
@@ -664,8 +660,7 @@ static void test_damaged_bytes(void **state)
     }
 }
 
-/* --- the right base, adapters and weights ------------------------------------------------------
- */
+/* --- the right base, adapters and weights ----------------------------------------------- */
 
 static void test_mismatches(void **state)
 {

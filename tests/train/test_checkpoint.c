@@ -131,8 +131,7 @@ static void test_round_trips(void **state)
         check_round_trip(cases[i], 2);
 }
 
-/* --- what is refused ---------------------------------------------------------------------------
- */
+/* --- what is refused -------------------------------------------------------------------- */
 
 static void test_contradicting_counters(void **state)
 {

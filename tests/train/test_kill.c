@@ -24,8 +24,7 @@
 
 #define ROUNDS 4
 
-/* --- the child ---------------------------------------------------------------------------------
- */
+/* --- the child -------------------------------------------------------------------------- */
 
 static int child(const char *run, bool resume)
 {
@@ -46,8 +45,7 @@ static int child(const char *run, bool resume)
     return status == LCAL_OK ? 0 : 1;
 }
 
-/* --- the parent --------------------------------------------------------------------------------
- */
+/* --- the parent ------------------------------------------------------------------------- */
 
 static pid_t start(const char *run, bool resume)
 {

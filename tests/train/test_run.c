@@ -43,8 +43,7 @@ static size_t metric(const char *run, const char *key, double *out, size_t capac
     return count;
 }
 
-/* --- every method ------------------------------------------------------------------------------
- */
+/* --- every method ----------------------------------------------------------------------- */
 
 static void use_model(job *j, const char *model)
 {
@@ -156,8 +155,7 @@ static void test_base_from_scratch(void **state)
     assert_true(result.last_loss < 0.9 * result.first_loss);
 }
 
-/* --- the same bytes ----------------------------------------------------------------------------
- */
+/* --- the same bytes --------------------------------------------------------------------- */
 
 static job full_job(const char *name)
 {
@@ -252,8 +250,7 @@ static void test_a_damaged_end_of_metrics_is_dropped(void **state)
     lcal_config_close(&config);
 }
 
-/* --- the same numbers --------------------------------------------------------------------------
- */
+/* --- the same numbers ------------------------------------------------------------------- */
 
 static void compare_runs(const job *a, const job *b, double bar)
 {
@@ -319,8 +316,7 @@ static void test_validation_is_a_mean_over_labels(void **state)
     }
 }
 
-/* --- which state is the result -----------------------------------------------------------------
- */
+/* --- which state is the result ---------------------------------------------------------- */
 
 static void test_the_best_is_kept(void **state)
 {
@@ -351,8 +347,7 @@ static void test_the_best_is_kept(void **state)
     }
 }
 
-/* --- numbers that are none ---------------------------------------------------------------------
- */
+/* --- numbers that are none -------------------------------------------------------------- */
 
 /* A calibration whose first pass overflows. */
 static void write_explosive(const char *name)
@@ -406,8 +401,7 @@ static void test_not_finite(void **state)
                    LCAL_NUMERIC, "step 101: the loss is ");
 }
 
-/* --- the run directory -------------------------------------------------------------------------
- */
+/* --- the run directory ------------------------------------------------------------------ */
 
 static void assert_resume_refused(const char *override, const char *says)
 {
@@ -536,8 +530,7 @@ static void test_start_is_checked(void **state)
     assert_false(lcal__path_is_dir(scratch_path("run")));
 }
 
-/* --- the plan ----------------------------------------------------------------------------------
- */
+/* --- the plan --------------------------------------------------------------------------- */
 
 static void test_dry_run(void **state)
 {
