@@ -1,8 +1,12 @@
+#define _DEFAULT_SOURCE /* madvise */
 #include "base/mem.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#define HUGE_PAGE ((size_t)2 << 20)
 
 bool lcal__size_mul(size_t a, size_t b, size_t *out)
 {
@@ -31,10 +35,19 @@ void *lcal__calloc(size_t count, size_t size)
 void *lcal__alloc_aligned(size_t count, size_t size)
 {
     size_t bytes;
-    if (!lcal__size_mul(count, size, &bytes) || bytes > SIZE_MAX - LCAL_ALIGN)
+    if (!lcal__size_mul(count, size, &bytes) || bytes > SIZE_MAX - 2 * HUGE_PAGE)
         return NULL;
     bytes = (bytes / LCAL_ALIGN + 1) * LCAL_ALIGN;
-    return aligned_alloc(LCAL_ALIGN, bytes);
+    if (bytes < HUGE_PAGE)
+        return aligned_alloc(LCAL_ALIGN, bytes);
+    void *buffer = aligned_alloc(HUGE_PAGE, (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
+#ifdef MADV_HUGEPAGE
+    /* Fewer faults when it is first written and fewer misses when rows are far apart. Only whole
+     * pages, so that resident memory is what was asked for; a refusal costs nothing but speed. */
+    if (buffer)
+        madvise(buffer, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+#endif
+    return buffer;
 }
 
 bool lcal__grow(void **array, size_t *capacity, size_t need, size_t size)

@@ -111,7 +111,7 @@ static void chunk_gradients(const lcal__op_attr *attr, const lcal__op_run *run,
 {
     const size_t vocab = attr->weight->rows, hidden = attr->weight->cols;
     if (run->in[0].dx)
-        lcal__weight_backward(run->exec, attr->weight, s->logits, count, 0.0f,
+        lcal__weight_backward(run->exec, attr->weight, s->logits, count, false,
                               run->in[0].dx + first * hidden, s->weight);
     if (attr->weight_grad)
         lcal__gemm(run->exec, true, false, vocab, hidden, count, 1.0f, s->logits, vocab,
@@ -128,7 +128,7 @@ static void forward(const lcal__op_attr *attr, const lcal__op_run *run)
     feed->loss_sum = 0.0;
     for (size_t first = 0, count; first < run->rows; first += count) {
         count = run->rows - first < chunk ? run->rows - first : chunk;
-        lcal__weight_forward(run->exec, attr->weight, run->in[0].x + first * hidden, count, 0.0f,
+        lcal__weight_forward(run->exec, attr->weight, run->in[0].x + first * hidden, count, NULL,
                              s.logits, s.weight);
         if (feed->logits)
             feed->logits(feed->logits_user, first, count, s.logits);

@@ -1,8 +1,8 @@
 /*
  * y = residual + W x + bias + terms (METHODS.md A.8, B.2).
  *
- * Forward fills y with everything that is constant along the product (residual, biases, broadcast
- * terms) and lets the products add to it, so that y is written once. Backward:
+ * Forward lets the product start from the residual and everything that is the same for all rows.
+ * Backward:
  *   dx       = W^T dy + what the terms add
  *   dbias    = sum over rows of dy;            OUTPUT: dp = scale * that
  *   BROADCAST: dp = scale sum_r sum(x_r) dy_r; dx_r += scale (p . dy_r) 1
@@ -99,35 +99,22 @@ static lcal_status plan(const lcal__op_attr *attr, const lcal__op_shape *shape, 
 
 /* --- forward --------------------------------------------------------------------------------- */
 
-typedef struct fill_job {
+typedef struct broadcast_job {
     const lcal__kernels *k;
-    const lcal__linear *linear;
     const lcal__op_run *run;
-    const float *constant, *broadcast;
-} fill_job;
+    const float *p;
+    size_t d_in, d_out;
+} broadcast_job;
 
-static void fill_rows(void *context, size_t first, size_t count, size_t worker)
+static void broadcast_rows(void *context, size_t first, size_t count, size_t worker)
 {
     (void)worker;
-    const fill_job *job = context;
-    const size_t d_in = job->linear->weight.cols, d_out = job->linear->weight.rows;
+    const broadcast_job *job = context;
     for (size_t r = first; r < first + count; r++) {
-        float *y = job->run->out.x + r * d_out;
-        const float *residual = job->run->in[1].x;
-        if (residual)
-            memcpy(y, residual + r * d_out, d_out * sizeof(float));
-        if (job->constant && residual)
-            job->k->add(y, job->constant, d_out);
-        else if (job->constant)
-            memcpy(y, job->constant, d_out * sizeof(float));
-        else if (!residual)
-            memset(y, 0, d_out * sizeof(float));
-        if (job->broadcast) {
-            float sum = job->k->sum(job->run->in[0].x + r * d_in, d_in);
-            job->k->axpy(y, sum, job->broadcast, d_out);
-            if (job->run->aux)
-                job->run->aux[r] = sum;
-        }
+        float sum = job->k->sum(job->run->in[0].x + r * job->d_in, job->d_in);
+        job->k->axpy(job->run->out.x + r * job->d_out, sum, job->p, job->d_out);
+        if (job->run->aux)
+            job->run->aux[r] = sum;
     }
 }
 
@@ -197,19 +184,19 @@ static void forward(const lcal__op_attr *attr, const lcal__op_run *run)
     const lcal__exec *exec = run->exec;
     const size_t rows = run->rows, d_in = linear->weight.cols, d_out = linear->weight.rows;
     scratch s = carve(&(lcal__carver){.base = run->scratch}, linear, rows, exec->threads, false);
-    fill_job fill = {
-        .k = exec->kernels,
-        .linear = linear,
-        .run = run,
+    const lcal__start start = {
+        .rows = run->in[1].x,
+        .ld = d_out,
         .constant =
             sum_terms(exec->kernels, linear, LCAL__TERM_OUTPUT, linear->bias.value, s.constant),
-        .broadcast = sum_terms(exec->kernels, linear, LCAL__TERM_BROADCAST, NULL, s.broadcast),
     };
-    bool filled = fill.constant || fill.broadcast || run->in[1].x;
-    if (filled)
-        lcal__for_rows(exec, rows, d_in + d_out, fill_rows, &fill);
-    lcal__weight_forward(exec, &linear->weight, run->in[0].x, rows, filled ? 1.0f : 0.0f,
-                         run->out.x, s.weight);
+    lcal__weight_forward(exec, &linear->weight, run->in[0].x, rows, &start, run->out.x, s.weight);
+    if (s.broadcast) {
+        broadcast_job job = {
+            exec->kernels, run,
+            sum_terms(exec->kernels, linear, LCAL__TERM_BROADCAST, NULL, s.broadcast), d_in, d_out};
+        lcal__for_rows(exec, rows, d_in + d_out, broadcast_rows, &job);
+    }
     for (size_t i = 0; i < linear->term_count; i++) {
         const lcal__term *term = &linear->terms[i];
         if (term->kind != LCAL__TERM_LOWRANK)
@@ -347,8 +334,8 @@ static void backward(const lcal__op_attr *attr, const lcal__op_run *run)
     scratch s =
         carve(&(lcal__carver){.base = run->scratch}, linear, rows, run->exec->threads, true);
     if (run->in[0].dx)
-        lcal__weight_backward(run->exec, &linear->weight, run->out.dx, rows,
-                              run->in[0].add ? 1.0f : 0.0f, run->in[0].dx, s.weight);
+        lcal__weight_backward(run->exec, &linear->weight, run->out.dx, rows, run->in[0].add,
+                              run->in[0].dx, s.weight);
     if (linear->weight_grad)
         lcal__gemm(run->exec, true, false, d_out, d_in, rows, 1.0f, run->out.dx, d_out,
                    run->in[0].x, d_in, 1.0f, linear->weight_grad, d_in);

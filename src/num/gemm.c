@@ -3,7 +3,9 @@
 #include <cblas.h>
 #include <omp.h>
 #include <stdint.h>
+#include <string.h>
 
+#include "num/panels.h"
 #include "num/tiles.h"
 
 /* A product with nothing to add up: C = beta C. */
@@ -71,6 +73,24 @@ void lcal__gemm(const lcal__exec *exec, bool ta, bool tb, size_t m, size_t n, si
         scale_rows(m, n, beta, c, ldc);
         return;
     }
+    if (!ta && (beta == 0.0f || beta == 1.0f) && lcal__panels_fit(exec, m, n, k)) {
+        lcal__product product = {
+            .tb = tb,
+            .m = m,
+            .n = n,
+            .k = k,
+            .alpha = alpha,
+            .a = a,
+            .b = b,
+            .lda = lda,
+            .ldb = ldb,
+            .start = {.rows = beta == 0.0f ? NULL : c, .ld = ldc},
+            .c = c,
+            .ldc = ldc,
+        };
+        lcal__panels_run(exec, &product);
+        return;
+    }
     gemm_job job = {
         .tiles = lcal__tiles_plan(m, n, k, SIZE_MAX),
         .ta = ta,
@@ -86,6 +106,65 @@ void lcal__gemm(const lcal__exec *exec, bool ta, bool tb, size_t m, size_t n, si
         .c = c,
     };
     lcal__parallel_for(exec->threads, job.tiles.count, run_tile, &job);
+}
+
+typedef struct fill_job {
+    const lcal__kernels *kernels;
+    const lcal__start *start;
+    float *c;
+    size_t n, ldc;
+} fill_job;
+
+static void fill_rows(void *context, size_t first, size_t count, size_t worker)
+{
+    (void)worker;
+    const fill_job *job = context;
+    const lcal__start *start = job->start;
+    for (size_t i = first; i < first + count; i++) {
+        float *c = job->c + i * job->ldc;
+        const float *from = start->rows ? start->rows + i * start->ld : start->constant;
+        if (c != from)
+            memcpy(c, from, job->n * sizeof(float));
+        if (start->rows && start->constant)
+            job->kernels->add(c, start->constant, job->n);
+    }
+}
+
+float lcal__start_fill(const lcal__exec *exec, const lcal__start *start, size_t m, size_t n,
+                       float *c, size_t ldc)
+{
+    if (!start->rows && !start->constant)
+        return 0.0f;
+    fill_job job = {exec->kernels, start, c, n, ldc};
+    if (start->rows != c || start->constant)
+        lcal__for_rows(exec, m, n, fill_rows, &job);
+    return 1.0f;
+}
+
+void lcal__gemm_from(const lcal__exec *exec, bool tb, size_t m, size_t n, size_t k, const float *a,
+                     size_t lda, const float *b, size_t ldb, const lcal__start *start, float *c,
+                     size_t ldc)
+{
+    if (!lcal__panels_fit(exec, m, n, k)) {
+        const float beta = lcal__start_fill(exec, start, m, n, c, ldc);
+        lcal__gemm(exec, false, tb, m, n, k, 1.0f, a, lda, b, ldb, beta, c, ldc);
+        return;
+    }
+    lcal__product product = {
+        .tb = tb,
+        .m = m,
+        .n = n,
+        .k = k,
+        .alpha = 1.0f,
+        .a = a,
+        .b = b,
+        .lda = lda,
+        .ldb = ldb,
+        .start = *start,
+        .c = c,
+        .ldc = ldc,
+    };
+    lcal__panels_run(exec, &product);
 }
 
 void lcal__gemm_serial(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,

@@ -1,7 +1,7 @@
 /*
  * Matrix products over row-major f32 (the only caller of BLAS). Parallel loops are ours, over tiles
- * fixed by the shape, with single-threaded sgemm inside: OpenBLAS's own threading gives other bits
- * for other thread counts.
+ * fixed by the shape, with our own kernels inside where this processor has them (panels.h), else
+ * single-threaded sgemm: OpenBLAS's own threading gives other bits for other thread counts.
  */
 #ifndef LCAL_NUM_GEMM_H
 #define LCAL_NUM_GEMM_H
@@ -20,7 +20,17 @@ void lcal__gemm(const lcal__exec *exec, bool ta, bool tb, size_t m, size_t n, si
                 const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
                 size_t ldc);
 
-/* The same on the calling thread, for use inside a task. */
+/* C[m,n] = start, by rows in parallel; nothing for an empty start. Returns the beta that adds to
+ * it. */
+float lcal__start_fill(const lcal__exec *exec, const lcal__start *start, size_t m, size_t n,
+                       float *c, size_t ldc);
+
+/* C[m,n] = start + A[m,k] op(B)[k,n]. */
+void lcal__gemm_from(const lcal__exec *exec, bool tb, size_t m, size_t n, size_t k, const float *a,
+                     size_t lda, const float *b, size_t ldb, const lcal__start *start, float *c,
+                     size_t ldc);
+
+/* The first on the calling thread, for use inside a task. */
 void lcal__gemm_serial(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
                        size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc);
 

@@ -8,8 +8,19 @@
 #ifndef LCAL_NUM_KERNELS_H
 #define LCAL_NUM_KERNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* Columns of a packed panel. */
+#define LCAL__PANEL_COLS 32
+
+/* What a product is added to, c = rows + constant + product. Zeroed: nothing. */
+typedef struct lcal__start {
+    const float *rows; /* [m, n], `ld` floats from row to row; may be c itself; NULL: zeros */
+    size_t ld;
+    const float *constant; /* [n], the same for every row; NULL: zeros */
+} lcal__start;
 
 typedef struct lcal__kernels {
     const char *name; /* "avx512", "avx2" or "portable" */
@@ -62,7 +73,17 @@ typedef struct lcal__kernels {
                   double beta1, double beta2, float eps, float decay, float correction1,
                   float correction2, size_t n);
 
-    /* Widening and narrowing of stored types. */
+    /*
+     * Matrix products by panels, both NULL where the BLAS is as good. pack: panel[k, PANEL_COLS] at
+     * LCAL_ALIGN = alpha op(b), op(b) being [k, n] (b is [n, k] as stored where transposed),
+     * columns from n on zero. product: c[m, n] = start + a[m, k] panel, n at most PANEL_COLS.
+     */
+    void (*panel_pack)(float *panel, bool transposed, const float *b, size_t ldb, size_t k,
+                       size_t n, float alpha);
+    void (*panel_product)(const lcal__start *start, const float *a, size_t lda, const float *panel,
+                          size_t m, size_t n, size_t k, float *c, size_t ldc);
+
+    /* Widening of stored types. */
     void (*widen_bf16)(float *dst, const uint16_t *src, size_t n);
     void (*widen_f16)(float *dst, const uint16_t *src, size_t n);
 } lcal__kernels;

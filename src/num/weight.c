@@ -58,12 +58,12 @@ static void run_tile(void *context, size_t index, size_t worker)
 }
 
 static void multiply(const lcal__exec *exec, const lcal__weight *w, bool forward, const float *in,
-                     size_t m, float beta, float *out, float *scratch)
+                     size_t m, const lcal__start *start, float *out, float *scratch)
 {
     size_t k = forward ? w->cols : w->rows;
     size_t n = forward ? w->rows : w->cols;
     if (w->dtype == LCAL__F32 || m == 0 || n == 0 || k == 0) {
-        lcal__gemm(exec, false, forward, m, n, k, 1.0f, in, k, w->data, w->cols, beta, out, n);
+        lcal__gemm_from(exec, forward, m, n, k, in, k, w->data, w->cols, start, out, n);
         return;
     }
     product p = {
@@ -73,7 +73,7 @@ static void multiply(const lcal__exec *exec, const lcal__weight *w, bool forward
         .tiles = lcal__tiles_plan(m, n, k, PANEL_SIDE),
         .k = k,
         .n = n,
-        .beta = beta,
+        .beta = lcal__start_fill(exec, start, m, n, out, n),
         .in = in,
         .out = out,
         .scratch = scratch,
@@ -82,15 +82,17 @@ static void multiply(const lcal__exec *exec, const lcal__weight *w, bool forward
 }
 
 void lcal__weight_forward(const lcal__exec *exec, const lcal__weight *w, const float *x, size_t n,
-                          float beta, float *y, float *scratch)
+                          const lcal__start *start, float *y, float *scratch)
 {
-    multiply(exec, w, true, x, n, beta, y, scratch);
+    static const lcal__start nothing;
+    multiply(exec, w, true, x, n, start ? start : &nothing, y, scratch);
 }
 
 void lcal__weight_backward(const lcal__exec *exec, const lcal__weight *w, const float *dy, size_t n,
-                           float beta, float *dx, float *scratch)
+                           bool add, float *dx, float *scratch)
 {
-    multiply(exec, w, false, dy, n, beta, dx, scratch);
+    const lcal__start start = {.rows = add ? dx : NULL, .ld = w->cols};
+    multiply(exec, w, false, dy, n, &start, dx, scratch);
 }
 
 void lcal__weight_row(const lcal__weight *w, size_t row, float *out)

@@ -20,13 +20,13 @@ typedef struct lcal__weight {
 /* Floats of scratch that the products below need on up to `threads` threads; 0 for F32. */
 size_t lcal__weight_scratch(const lcal__weight *w, size_t threads);
 
-/* y[n, rows] = x[n, cols] W^T + beta y; beta is 0 or 1, 0 does not read y. */
+/* y[n, rows] = start + x[n, cols] W^T; start NULL: nothing. */
 void lcal__weight_forward(const lcal__exec *exec, const lcal__weight *w, const float *x, size_t n,
-                          float beta, float *y, float *scratch);
+                          const lcal__start *start, float *y, float *scratch);
 
-/* dx[n, cols] = dy[n, rows] W + beta dx. */
+/* dx[n, cols] (+)= dy[n, rows] W; add: to what is there, else overwrite. */
 void lcal__weight_backward(const lcal__exec *exec, const lcal__weight *w, const float *dy, size_t n,
-                           float beta, float *dx, float *scratch);
+                           bool add, float *dx, float *scratch);
 
 /* out[cols] = row `row` of W in f32. */
 void lcal__weight_row(const lcal__weight *w, size_t row, float *out);

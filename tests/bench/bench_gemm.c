@@ -130,9 +130,9 @@ static void measure_weight(lcal__dtype dtype, size_t n, size_t rows, size_t cols
         for (int backward = 0; backward < 2; backward++) {
             double before = now();
             if (backward)
-                lcal__weight_backward(&exec, &w, y, n, 0.0f, x, scratch);
+                lcal__weight_backward(&exec, &w, y, n, false, x, scratch);
             else
-                lcal__weight_forward(&exec, &w, x, n, 0.0f, y, scratch);
+                lcal__weight_forward(&exec, &w, x, n, NULL, y, scratch);
             double spent = now() - before;
             if (spent < best[backward])
                 best[backward] = spent;

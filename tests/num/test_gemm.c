@@ -120,10 +120,55 @@ static void test_tiled(void **state)
     (void)state;
     static const size_t shapes[][3] = {
         {70, 1111, 65}, {1111, 70, 65}, {257, 301, 129}, {4, 2049, 333}, {2049, 4, 333},
-        {1, 3000, 200}, {3000, 1, 200}, {9, 7, 5001},    {2100, 65, 33},
+        {1, 3000, 200}, {3000, 1, 200}, {9, 7, 5001},    {2100, 65, 33}, {40, 50, 2100},
+        {61, 33, 1025}, {1021, 97, 40}, {24, 16, 1},
     };
     for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
         check_all_forms((product){.m = shapes[i][0], .n = shapes[i][1], .k = shapes[i][2]}, 11);
+}
+
+/* Every start, with our kernels where a table has them and with the BLAS where it has none. */
+static void test_starts(void **state)
+{
+    (void)state;
+    static const size_t shapes[][3] = {{1, 1, 1},     {24, 16, 5},    {25, 31, 1030},
+                                       {97, 130, 64}, {1100, 33, 20}, {30, 40, 0}};
+    const lcal__kernels *tables[3];
+    size_t count = lcal__kernels_all(tables);
+    for (size_t s = 0; s < sizeof(shapes) / sizeof(shapes[0]); s++)
+        for (unsigned form = 0; form < 16; form++) {
+            const size_t m = shapes[s][0], n = shapes[s][1], k = shapes[s][2];
+            const product p = {
+                .tb = form & 1, .m = m, .n = n, .k = k, .pad = 3, .alpha = 1.0f, .beta = 1.0f};
+            const bool rows = form & 2, constant = form & 4, in_place = form & 8;
+            operands o;
+            operands_init(&o, &p);
+            float *added = numbers_new(n, -1, 1, 4);
+            float *c = numbers_new(o.size_c, 0, 0, 0);
+            for (size_t t = 0; t < count; t++)
+                for (size_t threads = 1; threads <= 3; threads += 2) {
+                    const lcal__exec exec = {threads, tables[t]};
+                    const lcal__start start = {.rows = !rows      ? NULL
+                                                       : in_place ? c
+                                                                  : o.c,
+                                               .ld = o.ldc,
+                                               .constant = constant ? added : NULL};
+                    memcpy(c, o.c, o.size_c * sizeof(float));
+                    lcal__gemm_from(&exec, p.tb, m, n, k, o.a, o.lda, o.b, o.ldb, &start, c, o.ldc);
+                    for (size_t i = 0; i < m; i++)
+                        for (size_t j = 0; j < o.ldc; j++) {
+                            const size_t at = i * o.ldc + j;
+                            double want = o.c[at];
+                            if (j < n)
+                                want = element(&p, &o, i, j) - (rows ? 0.0 : (double)o.c[at])
+                                       + (constant ? (double)added[j] : 0.0);
+                            assert_near(c[at], want, 2e-7 * (double)(1 + k) + 1e-6);
+                        }
+                }
+            numbers_free(added);
+            numbers_free(c);
+            operands_free(&o);
+        }
 }
 
 static void test_nothing_to_add(void **state)
@@ -186,9 +231,13 @@ static void test_blas_is_fit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_blas_is_fit),    cmocka_unit_test(test_tiles_cover),
-        cmocka_unit_test(test_small),          cmocka_unit_test(test_tiled),
-        cmocka_unit_test(test_nothing_to_add), cmocka_unit_test(test_nan_goes_through),
+        cmocka_unit_test(test_blas_is_fit),
+        cmocka_unit_test(test_tiles_cover),
+        cmocka_unit_test(test_small),
+        cmocka_unit_test(test_tiled),
+        cmocka_unit_test(test_starts),
+        cmocka_unit_test(test_nothing_to_add),
+        cmocka_unit_test(test_nan_goes_through),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

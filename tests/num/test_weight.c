@@ -42,10 +42,11 @@ static void check_product(const fixture *f, bool forward, size_t n, float beta, 
         float *y = threads == 1 ? first : out;
         for (size_t i = 0; i < n * to; i++)
             y[i] = beta == 0.0f ? NAN : old[i];
+        const lcal__start start = {.rows = beta == 0.0f ? NULL : y, .ld = to};
         if (forward)
-            lcal__weight_forward(&exec, &f->w, in, n, beta, y, scratch);
+            lcal__weight_forward(&exec, &f->w, in, n, &start, y, scratch);
         else
-            lcal__weight_backward(&exec, &f->w, in, n, beta, y, scratch);
+            lcal__weight_backward(&exec, &f->w, in, n, beta != 0.0f, y, scratch);
         if (threads > 1)
             assert_memory_equal(first, out, n * to * sizeof(*out));
         lcal__free(scratch);
