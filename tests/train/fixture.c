@@ -1,5 +1,6 @@
 #include "train/fixture.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -85,6 +86,16 @@ job job_new(const char *name)
     job_set(&j, "train.save_every=2");
     job_set(&j, "train.threads=1");
     job_set(&j, "out=%s", scratch_path("%s", name));
+    return j;
+}
+
+job job_full(const char *name)
+{
+    job j = job_new(name);
+    job_set(&j, "data.valid=%s", scratch_path("valid.jsonl"));
+    job_set(&j, "train.eval_every=3");
+    job_set(&j, "train.accumulate=2");
+    job_set(&j, "train.steps=7");
     return j;
 }
 
@@ -208,4 +219,21 @@ void assert_same_run(const char *run_a, const char *run_b)
     assert_same_file(run_a, run_b, "calibration.h5");
     assert_same_file(run_a, run_b, "calibration.safetensors");
     assert_same_metrics(run_a, run_b);
+}
+
+size_t run_metric(const char *run, const char *key, double *out, size_t capacity)
+{
+    size_t size, count = 0;
+    char *text = read_whole(scratch_path("%s/metrics.jsonl", run), &size);
+    for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+        json_t *row = NULL;
+        lcal_error err = {0};
+        check(lcal__json_parse(line, (size_t)(end - line), "row", &row, &err), &err);
+        const json_t *value = json_object_get(row, key);
+        assert_true(count < capacity);
+        out[count++] = json_is_number(value) ? json_number_value(value) : NAN;
+        json_decref(row);
+    }
+    lcal__free(text);
+    return count;
 }

@@ -20,6 +20,8 @@ typedef struct job {
 /* Six steps of lcpp on tiny-llama3 with both adapters, checkpoints every 2, rows every step, into
  * directory NAME. */
 job job_new(const char *name);
+/* Seven steps, each of two batches, validated every third and in the end. */
+job job_full(const char *name);
 void job_set(job *j, const char *format, ...);
 
 /* Fails the test where the run fails. */
@@ -42,6 +44,9 @@ lcal_train_hooks stopper_hooks(stopper *s);
 char *read_whole(const char *path, size_t *size);
 
 void assert_same_file(const char *run_a, const char *run_b, const char *name);
+
+/* A number of every row of a run's metrics, NAN where it is null or absent; returns how many. */
+size_t run_metric(const char *run, const char *key, double *out, size_t capacity);
 
 /* All rows equal but for tokens_per_s and peak_rss. */
 void assert_same_metrics(const char *run_a, const char *run_b);

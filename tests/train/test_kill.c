@@ -77,7 +77,7 @@ static void write_config(const char *name)
     lcal_config *config = NULL;
     lcal_error err = {0};
     const char *pointers[JOB_KEYS];
-    char *text, file[64];
+    char *text = NULL, file[64];
     job_set(&j, "data.valid=%s", scratch_path("valid.jsonl"));
     job_set(&j, "train.steps=40");
     job_set(&j, "train.eval_every=5");

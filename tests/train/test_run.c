@@ -1,11 +1,9 @@
 /* Whole runs: what they leave behind, and that nothing but the configuration decides it. */
 #include <math.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -13,7 +11,6 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "calib/file.h"
-#include "format/json.h"
 #include "model/scratch.h"
 #include "train/fixture.h"
 
@@ -23,24 +20,6 @@ static void check(lcal_status status, const lcal_error *err)
 {
     if (status != LCAL_OK)
         fail_msg("%s", err->message);
-}
-
-/* A number of every row of a run's metrics, NAN where it is null or absent; returns how many. */
-static size_t metric(const char *run, const char *key, double *out, size_t capacity)
-{
-    size_t size, count = 0;
-    char *text = read_whole(scratch_path("%s/metrics.jsonl", run), &size);
-    for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
-        json_t *row = NULL;
-        lcal_error err = {0};
-        check(lcal__json_parse(line, (size_t)(end - line), "row", &row, &err), &err);
-        const json_t *value = json_object_get(row, key);
-        assert_true(count < capacity);
-        out[count++] = json_is_number(value) ? json_number_value(value) : NAN;
-        json_decref(row);
-    }
-    lcal__free(text);
-    return count;
 }
 
 /* --- every method ----------------------------------------------------------------------- */
@@ -157,24 +136,14 @@ static void test_base_from_scratch(void **state)
 
 /* --- the same bytes --------------------------------------------------------------------- */
 
-static job full_job(const char *name)
-{
-    job j = job_new(name);
-    job_set(&j, "data.valid=%s", scratch_path("valid.jsonl"));
-    job_set(&j, "train.eval_every=3");
-    job_set(&j, "train.accumulate=2");
-    job_set(&j, "train.steps=7");
-    return j;
-}
-
 static void test_stopping_anywhere_changes_nothing(void **state)
 {
     (void)state;
-    job whole = full_job("whole");
+    job whole = job_full("whole");
     lcal_train_result expected = job_run(&whole, LCAL_EXISTING_REFUSE, NULL);
     assert_false(expected.interrupted);
     for (uint64_t stop = 0; stop < 7; stop++) {
-        job j = full_job("parts");
+        job j = job_full("parts");
         stopper s = {.stop_after = stop};
         lcal_train_hooks hooks = stopper_hooks(&s);
         lcal_train_result part = job_run(&j, LCAL_EXISTING_OVERWRITE, &hooks);
@@ -194,10 +163,10 @@ static void test_threads_and_recompute_change_nothing(void **state)
     (void)state;
     static const char *const keys[] = {"train.threads=2", "train.threads=4",
                                        "train.recompute=always", "train.memory_budget=0.001"};
-    job whole = full_job("whole");
+    job whole = job_full("whole");
     job_run(&whole, LCAL_EXISTING_REFUSE, NULL);
     for (size_t i = 0; i < COUNT_OF(keys); i++) {
-        job j = full_job("other");
+        job j = job_full("other");
         job_set(&j, "%s", keys[i]);
         job_run(&j, LCAL_EXISTING_OVERWRITE, NULL);
         assert_same_run("whole", "other");
@@ -211,7 +180,7 @@ static void test_threads_and_recompute_change_nothing(void **state)
     };
     for (size_t i = 0; i < COUNT_OF(others); i++) {
         for (size_t threads = 1; threads <= 4; threads += 3) {
-            job j = full_job(threads == 1 ? "one" : "four");
+            job j = job_full(threads == 1 ? "one" : "four");
             job_set(&j, "%s", others[i].keys[0]);
             job_set(&j, "%s", others[i].keys[1]);
             job_set(&j, "train.threads=%zu", threads);
@@ -222,34 +191,6 @@ static void test_threads_and_recompute_change_nothing(void **state)
     }
 }
 
-static void test_a_damaged_end_of_metrics_is_dropped(void **state)
-{
-    (void)state;
-    job whole = full_job("whole"), j = full_job("parts");
-    job_run(&whole, LCAL_EXISTING_REFUSE, NULL);
-    stopper s = {.stop_after = 5};
-    lcal_train_hooks hooks = stopper_hooks(&s);
-    job_run(&j, LCAL_EXISTING_REFUSE, &hooks);
-    /* As if it had gone on to step 6 and been killed while writing the row of step 7. */
-    static const char more[] = "{\"step\":6,\"loss\":1}\n{\"step\":7,\"lo";
-    lcal_error err = {0};
-    check(lcal__file_append(scratch_path("parts/metrics.jsonl"), more, sizeof(more) - 1, &err),
-          &err);
-    run_resume("parts", NULL, 0);
-    assert_same_run("whole", "parts");
-
-    job_run(&j, LCAL_EXISTING_OVERWRITE, &(lcal_train_hooks){0});
-    check(lcal__file_replace(scratch_path("parts/metrics.jsonl"), "{}\n{\"step\":1}\n", 14, &err),
-          &err);
-    lcal_config *config = NULL;
-    lcal_train_result result;
-    const char *longer[] = {"train.steps=9"};
-    check(lcal_train_resume_config(scratch_path("parts"), longer, 1, &config, &err), &err);
-    assert_refused("metrics", lcal_train(config, LCAL_EXISTING_RESUME, NULL, &result, &err), &err,
-                   LCAL_FORMAT, "metrics.jsonl: line 1: expected an object with a step");
-    lcal_config_close(&config);
-}
-
 /* --- the same numbers ------------------------------------------------------------------- */
 
 static void compare_runs(const job *a, const job *b, double bar)
@@ -257,10 +198,10 @@ static void compare_runs(const job *a, const job *b, double bar)
     double losses[2][16], norms[2][16];
     job_run(a, LCAL_EXISTING_OVERWRITE, NULL);
     job_run(b, LCAL_EXISTING_OVERWRITE, NULL);
-    assert_int_equal(metric("a", "loss", losses[0], 16), 6);
-    assert_int_equal(metric("b", "loss", losses[1], 16), 6);
-    metric("a", "grad_norm", norms[0], 16);
-    metric("b", "grad_norm", norms[1], 16);
+    assert_int_equal(run_metric("a", "loss", losses[0], 16), 6);
+    assert_int_equal(run_metric("b", "loss", losses[1], 16), 6);
+    run_metric("a", "grad_norm", norms[0], 16);
+    run_metric("b", "grad_norm", norms[1], 16);
     for (size_t i = 0; i < 6; i++)
         if (!(fabs(losses[0][i] / losses[1][i] - 1) < bar)
             || !(fabs(norms[0][i] / norms[1][i] - 1) < 50 * bar))
@@ -301,13 +242,13 @@ static void test_validation_is_a_mean_over_labels(void **state)
     (void)state;
     double one[16], other[16];
     for (size_t i = 0; i < 2; i++) {
-        job j = full_job(i ? "b" : "a");
+        job j = job_full(i ? "b" : "a");
         job_set(&j, "train.accumulate=1");
         job_set(&j, i ? "data.pack=false" : "data.pack=true");
         job_run(&j, LCAL_EXISTING_REFUSE, NULL);
     }
-    assert_int_equal(metric("a", "val_loss", one, 16), 7);
-    assert_int_equal(metric("b", "val_loss", other, 16), 7);
+    assert_int_equal(run_metric("a", "val_loss", one, 16), 7);
+    assert_int_equal(run_metric("b", "val_loss", other, 16), 7);
     for (size_t i = 0; i < 7; i++) {
         const bool evaluated = i == 2 || i == 5 || i == 6;
         assert_int_equal(!isnan(one[i]), evaluated);
@@ -325,7 +266,7 @@ static void test_the_best_is_kept(void **state)
         double losses[32];
         lcal__calib_file file;
         lcal_error err = {0};
-        job j = full_job("run");
+        job j = job_full("run");
         job_set(&j, "train.schedule=constant");
         job_set(&j, "train.lr=10"); /* far too much in the end: it gets worse */
         job_set(&j, "train.warmup=1");
@@ -333,7 +274,7 @@ static void test_the_best_is_kept(void **state)
         job_set(&j, "train.steps=20");
         job_set(&j, "train.keep_best=%s", keep ? "true" : "false");
         lcal_train_result result = job_run(&j, LCAL_EXISTING_OVERWRITE, NULL);
-        assert_int_equal(metric("run", "val_loss", losses, 32), 20);
+        assert_int_equal(run_metric("run", "val_loss", losses, 32), 20);
         size_t best = 0;
         for (size_t i = 1; i < 20; i++)
             if (losses[i] < losses[best])
@@ -385,7 +326,7 @@ static void test_not_finite(void **state)
     job_set(&j, "train.on_nonfinite=skip");
     result = job_run(&j, LCAL_EXISTING_OVERWRITE, NULL);
     assert_int_equal(result.step, 6);
-    assert_int_equal(metric("run", "loss", losses, 16), 6);
+    assert_int_equal(run_metric("run", "loss", losses, 16), 6);
     assert_true(isnan(losses[0]) && isnan(losses[5])); /* null in the file */
     /* Nothing was updated. */
     lcal__calib_file before, after;
@@ -401,141 +342,12 @@ static void test_not_finite(void **state)
                    LCAL_NUMERIC, "step 101: the loss is ");
 }
 
-/* --- the run directory ------------------------------------------------------------------ */
-
-static void assert_resume_refused(const char *override, const char *says)
-{
-    lcal_config *config = NULL;
-    lcal_error err = {0};
-    assert_refused(override,
-                   lcal_train_resume_config(scratch_path("run"), &override, 1, &config, &err), &err,
-                   LCAL_CONFIG, says);
-    assert_null(config);
-}
-
-static void test_rules_of_the_run_directory(void **state)
-{
-    (void)state;
-    lcal_train_result result;
-    lcal_error err = {0};
-    job j = job_new("run");
-    assert_refused("nothing to resume", job_try(&j, LCAL_EXISTING_RESUME, NULL, &result, &err),
-                   &err, LCAL_CONFIG, "holds no run to resume");
-    job_run(&j, LCAL_EXISTING_REFUSE, NULL);
-    job twin = job_new("twin");
-    job_run(&twin, LCAL_EXISTING_REFUSE, NULL);
-
-    /* Neither given: refused, and nothing is touched; nor by a start that fails. */
-    assert_refused("refuse", job_try(&j, LCAL_EXISTING_REFUSE, NULL, &result, &err), &err,
-                   LCAL_CONFIG, "already holds a run; continue it with --resume");
-    scratch_text("bad.jsonl", "{\"input_ids\":[1,2,9999]}\n");
-    job bad = j;
-    job_set(&bad, "data.train=%s", scratch_path("bad.jsonl"));
-    assert_refused("bad data", job_try(&bad, LCAL_EXISTING_OVERWRITE, NULL, &result, &err), &err,
-                   LCAL_FORMAT, "bad.jsonl");
-    assert_same_run("run", "twin");
-
-    /* Finished: says so, touches nothing; a deleted result is made again. */
-    result = run_resume("run", NULL, 0);
-    assert_true(result.already_finished && result.step == 6 && !result.interrupted);
-    assert_true(result.first_loss > result.last_loss);
-    check(lcal__file_remove(scratch_path("run/calibration.safetensors"), &err), &err);
-    assert_false(run_resume("run", NULL, 0).already_finished);
-    assert_same_run("run", "twin");
-
-    assert_resume_refused("train.lr=0.1", "these keys differ: train.lr;");
-    assert_resume_refused("train.steps=5", "these keys differ: train.steps;");
-    assert_resume_refused("train.seed=2", "these keys differ: train.seed;");
-    assert_resume_refused("out=/tmp/elsewhere", "key out: a run is resumed where it is");
-    assert_resume_refused("train.batch_tokens=99", "these keys differ: train.batch_tokens;");
-
-    /* What may change, and more steps. */
-    const char *const allowed[] = {"train.steps=8", "train.threads=2", "train.log_every=3",
-                                   "train.save_every=5", "train.recompute=always"};
-    result = run_resume("run", allowed, COUNT_OF(allowed));
-    assert_true(result.step == 8 && !result.already_finished);
-    double steps[16];
-    assert_int_equal(metric("run", "step", steps, 16), 7); /* 1..6 and the last */
-
-    /* Anew: the same bytes as the first time, and what is not ours stays. */
-    scratch_text("run/notes.md", "mine");
-    job_run(&j, LCAL_EXISTING_OVERWRITE, NULL);
-    assert_same_run("run", "twin");
-    assert_true(lcal__path_is_file(scratch_path("run/notes.md")));
-
-    scratch_text("foreign/thesis.tex", "precious");
-    job foreign = job_new("foreign");
-    for (int existing = LCAL_EXISTING_REFUSE; existing <= LCAL_EXISTING_OVERWRITE; existing++)
-        assert_refused("foreign", job_try(&foreign, (lcal_existing)existing, NULL, &result, &err),
-                       &err, LCAL_CONFIG, "neither empty nor a run of lcal");
-    scratch_text("file", "");
-}
-
-static void test_resume_checks_what_it_resumes(void **state)
-{
-    (void)state;
-    lcal_train_result result;
-    lcal_error err = {0};
-    size_t size;
-    job j = full_job("run");
-    stopper s = {.stop_after = 4};
-    lcal_train_hooks hooks = stopper_hooks(&s);
-    job_run(&j, LCAL_EXISTING_REFUSE, &hooks);
-    /* Not through lcal_train_resume_config: the checkpoint knows its own configuration. */
-    job changed = j;
-    job_set(&changed, "train.lr=0.5");
-    assert_refused("lr", job_try(&changed, LCAL_EXISTING_RESUME, NULL, &result, &err), &err,
-                   LCAL_CONFIG, "checkpoint.h5: a resumed run must compute the same");
-    /* The same file name with other examples in it. */
-    char *data = read_whole(scratch_path("train.jsonl"), &size);
-    scratch_copy(scratch_path("valid.jsonl"), "train.jsonl");
-    assert_refused("data", job_try(&j, LCAL_EXISTING_RESUME, NULL, &result, &err), &err,
-                   LCAL_INVALID, "no longer holds the examples this run began with");
-    scratch_text("train.jsonl", data);
-    lcal__free(data);
-    result = job_run(&j, LCAL_EXISTING_RESUME, NULL);
-    assert_int_equal(result.step, 7);
-}
-
-static void test_start_is_checked(void **state)
-{
-    (void)state;
-    lcal_train_result result;
-    lcal_error err = {0};
-    job donor = job_new("donor"), j = job_new("run");
-    job_set(&donor, "method=lc");
-    job_run(&donor, LCAL_EXISTING_REFUSE, NULL);
-    job_set(&j, "calibration.init=%s", scratch_path("donor/calibration.h5"));
-    assert_refused("method", job_try(&j, LCAL_EXISTING_REFUSE, NULL, &result, &err), &err,
-                   LCAL_CONFIG, "calibration.init: ");
-    job_set(&j, "method=lc");
-    job_set(&j, "calibration.form=broadcast");
-    assert_refused("form", job_try(&j, LCAL_EXISTING_REFUSE, NULL, &result, &err), &err,
-                   LCAL_CONFIG, "holds the other calibration.form");
-    job_set(&j, "calibration.form=output");
-    job_set(&j, "calibration.scale=2");
-    assert_refused("scale", job_try(&j, LCAL_EXISTING_REFUSE, NULL, &result, &err), &err,
-                   LCAL_CONFIG, "expected calibration.scale 2, found 1");
-    job_set(&j, "calibration.scale=1");
-    job_set(&j, "calibration.share=none");
-    assert_refused("share", job_try(&j, LCAL_EXISTING_REFUSE, NULL, &result, &err), &err,
-                   LCAL_SHAPE, "tensor layers.0.q_proj.p: expected [1, ");
-    job_set(&j, "calibration.share=layers");
-    job_set(&j, "adapters=[]");
-    assert_refused("adapters", job_try(&j, LCAL_EXISTING_REFUSE, NULL, &result, &err), &err,
-                   LCAL_INVALID, "made with 2 adapters, but 0 are given");
-    job_set(&j, "method=lora");
-    assert_refused("lora", job_try(&j, LCAL_EXISTING_REFUSE, NULL, &result, &err), &err,
-                   LCAL_CONFIG, "a LoRA or a base is to be trained");
-    assert_false(lcal__path_is_dir(scratch_path("run")));
-}
-
 /* --- the plan --------------------------------------------------------------------------- */
 
 static void test_dry_run(void **state)
 {
     (void)state;
-    job j = full_job("run");
+    job j = job_full("run");
     const char *pointers[JOB_KEYS];
     lcal_config *config = NULL;
     lcal_train_plan plan;
@@ -571,15 +383,11 @@ int main(void)
         TEST(test_base_from_scratch),
         TEST(test_stopping_anywhere_changes_nothing),
         TEST(test_threads_and_recompute_change_nothing),
-        TEST(test_a_damaged_end_of_metrics_is_dropped),
         TEST(test_packing_changes_nothing),
         TEST(test_accumulating_equals_one_batch),
         TEST(test_validation_is_a_mean_over_labels),
         TEST(test_the_best_is_kept),
         TEST(test_not_finite),
-        TEST(test_rules_of_the_run_directory),
-        TEST(test_resume_checks_what_it_resumes),
-        TEST(test_start_is_checked),
         TEST(test_dry_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
