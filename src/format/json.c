@@ -7,11 +7,12 @@
 /* Beyond any real tokenizer.json or index; what is larger is not meant for us. */
 #define LCAL_JSON_FILE_MAX ((size_t)256 << 20)
 
-lcal_status lcal__json_parse(const char *text, size_t size, const char *source, json_t **out,
-                             lcal_error *err)
+static lcal_status parse(const char *text, size_t size, const char *source, size_t more_flags,
+                         json_t **out, lcal_error *err)
 {
+    const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | more_flags;
     json_error_t place;
-    json_t *value = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &place);
+    json_t *value = json_loadb(text, size, flags, &place);
     if (!value) {
         if (json_error_code(&place) == json_error_out_of_memory)
             return lcal__fail_nomem(err, source);
@@ -22,11 +23,17 @@ lcal_status lcal__json_parse(const char *text, size_t size, const char *source, 
     return LCAL_OK;
 }
 
-lcal_status lcal__json_parse_object(const char *text, size_t size, const char *source, json_t **out,
-                                    lcal_error *err)
+lcal_status lcal__json_parse(const char *text, size_t size, const char *source, json_t **out,
+                             lcal_error *err)
+{
+    return parse(text, size, source, 0, out, err);
+}
+
+static lcal_status parse_object(const char *text, size_t size, const char *source,
+                                size_t more_flags, json_t **out, lcal_error *err)
 {
     json_t *value = NULL;
-    LCAL_TRY(lcal__json_parse(text, size, source, &value, err));
+    LCAL_TRY(parse(text, size, source, more_flags, &value, err));
     if (!json_is_object(value)) {
         lcal_status status = lcal__fail(err, LCAL_FORMAT, "%s: expected a JSON object, found %s",
                                         source, lcal__json_type(value));
@@ -37,14 +44,30 @@ lcal_status lcal__json_parse_object(const char *text, size_t size, const char *s
     return LCAL_OK;
 }
 
-lcal_status lcal__json_read_object(const char *path, json_t **out, lcal_error *err)
+lcal_status lcal__json_parse_object(const char *text, size_t size, const char *source, json_t **out,
+                                    lcal_error *err)
+{
+    return parse_object(text, size, source, 0, out, err);
+}
+
+static lcal_status read_object(const char *path, size_t more_flags, json_t **out, lcal_error *err)
 {
     unsigned char *text = NULL;
     size_t size;
     LCAL_TRY(lcal__file_read(path, LCAL_JSON_FILE_MAX, &text, &size, err));
-    lcal_status status = lcal__json_parse_object((const char *)text, size, path, out, err);
+    lcal_status status = parse_object((const char *)text, size, path, more_flags, out, err);
     lcal__free(text);
     return status;
+}
+
+lcal_status lcal__json_read_object(const char *path, json_t **out, lcal_error *err)
+{
+    return read_object(path, 0, out, err);
+}
+
+lcal_status lcal__json_read_object_reals(const char *path, json_t **out, lcal_error *err)
+{
+    return read_object(path, JSON_DECODE_INT_AS_REAL, out, err);
 }
 
 lcal_status lcal__json_write(const json_t *value, char **text, lcal_error *err)

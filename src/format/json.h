@@ -20,6 +20,10 @@ lcal_status lcal__json_parse_object(const char *text, size_t size, const char *s
                                     lcal_error *err);
 lcal_status lcal__json_read_object(const char *path, json_t **out, lcal_error *err);
 
+/* The same with every integer as a real: for tokenizer_config.json, whose model_max_length often
+ * is 10^30. */
+lcal_status lcal__json_read_object_reals(const char *path, json_t **out, lcal_error *err);
+
 /*
  * Members of `object`. An absent or null key leaves *out untouched and is no error; a wrong type or
  * a value out of range is (LCAL_FORMAT, "SOURCE: key KEY: expected ..., found ...").
