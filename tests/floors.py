@@ -26,6 +26,8 @@ WRAPPED = [
     (r"(hdf5|H5\w*)\.h", "src/format"),
     (r"zlib\.h", "src/format"),
     (r"yaml\.h|cyaml/.*", "src/format"),
+    (r"pcre2\.h", "src/data"),
+    (r"utf8proc\.h", "src/data"),
     (r"(cblas|f77blas|lapacke?|openblas_config)\.h|(openblas|cblas|lapacke)/.*", "src/num"),
     (r"\w*mmintrin\.h|x86intrin\.h|arm_(neon|sve|bf16)\.h|cpuid\.h", "src/num"),
     (r"openssl/.*", "src/base"),

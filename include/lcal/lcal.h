@@ -8,6 +8,7 @@
 #include "lcal/log.h"
 #include "lcal/score.h"
 #include "lcal/status.h"
+#include "lcal/tokenizer.h"
 #include "lcal/train.h"
 #include "lcal/version.h"
 
