@@ -34,7 +34,7 @@ typedef struct query_block {
 static void make_p(const kv_head *h, const query_block *b, size_t key, size_t keys)
 {
     const lcal__attention *a = h->a;
-    lcal__gemm_serial(false, true, b->count, keys, a->head_dim, 1.0f, b->q, a->q_cols,
+    lcal__gemm_serial(h->k, false, true, b->count, keys, a->head_dim, 1.0f, b->q, a->q_cols,
                       h->key + key * a->kv_cols, a->kv_cols, 0.0f, h->p, h->stride);
     for (size_t i = 0; i < b->count; i++) {
         float *row = h->p + i * h->stride;
@@ -52,7 +52,7 @@ static void make_ds(const kv_head *h, const query_block *b, const float *minus_d
     for (size_t i = 0; i < b->count; i++)
         for (size_t j = 0; j < keys; j++)
             h->dp[i * h->stride + j] = minus_d[i];
-    lcal__gemm_serial(false, true, b->count, keys, a->head_dim, 1.0f, b->dout, a->q_cols,
+    lcal__gemm_serial(h->k, false, true, b->count, keys, a->head_dim, 1.0f, b->dout, a->q_cols,
                       h->value + key * a->kv_cols, a->kv_cols, 1.0f, h->dp, h->stride);
     for (size_t i = 0; i < b->count; i++)
         h->k->mul(h->ds + i * h->stride, h->p + i * h->stride, h->dp + i * h->stride, keys);
@@ -70,18 +70,19 @@ static void backward_block(const kv_head *h, const query_block *b)
         const size_t keys = end - key < KEYS ? end - key : KEYS;
         make_p(h, b, key, keys);
         if (h->dvalue)
-            lcal__gemm_serial(true, false, keys, a->head_dim, b->count, 1.0f, h->p, h->stride,
+            lcal__gemm_serial(h->k, true, false, keys, a->head_dim, b->count, 1.0f, h->p, h->stride,
                               b->dout, a->q_cols, 1.0f, h->dvalue + key * a->kv_cols, a->kv_cols);
         if (!wants_ds)
             continue;
         make_ds(h, b, minus_d, key, keys);
         if (b->dq)
-            lcal__gemm_serial(false, false, b->count, a->head_dim, keys, a->scale, h->ds, h->stride,
-                              h->key + key * a->kv_cols, a->kv_cols,
+            lcal__gemm_serial(h->k, false, false, b->count, a->head_dim, keys, a->scale, h->ds,
+                              h->stride, h->key + key * a->kv_cols, a->kv_cols,
                               b->dq_add || key > 0 ? 1.0f : 0.0f, b->dq, a->q_cols);
         if (h->dkey)
-            lcal__gemm_serial(true, false, keys, a->head_dim, b->count, a->scale, h->ds, h->stride,
-                              b->q, a->q_cols, 1.0f, h->dkey + key * a->kv_cols, a->kv_cols);
+            lcal__gemm_serial(h->k, true, false, keys, a->head_dim, b->count, a->scale, h->ds,
+                              h->stride, b->q, a->q_cols, 1.0f, h->dkey + key * a->kv_cols,
+                              a->kv_cols);
     }
 }
 

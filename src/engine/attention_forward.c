@@ -97,11 +97,11 @@ static void forward_block(void *context, size_t index, size_t worker)
     const size_t end = first + b.count;
     for (size_t key = 0; key < end; key += KEYS) {
         const size_t keys = end - key < KEYS ? end - key : KEYS;
-        lcal__gemm_serial(false, true, b.count, keys, a->head_dim, 1.0f, run->in[0].x + q_at,
+        lcal__gemm_serial(b.k, false, true, b.count, keys, a->head_dim, 1.0f, run->in[0].x + q_at,
                           a->q_cols, run->in[1].x + kv_at + key * a->kv_cols, a->kv_cols, 0.0f,
                           b.scores, b.stride);
         softmax_tile(&b, key, keys);
-        lcal__gemm_serial(false, false, b.count, a->head_dim, keys, 1.0f, b.scores, b.stride,
+        lcal__gemm_serial(b.k, false, false, b.count, a->head_dim, keys, 1.0f, b.scores, b.stride,
                           run->in[2].x + kv_at + key * a->kv_cols, a->kv_cols,
                           key == 0 ? 0.0f : 1.0f, b.out, a->q_cols);
     }

@@ -73,7 +73,7 @@ void lcal__gemm(const lcal__exec *exec, bool ta, bool tb, size_t m, size_t n, si
         scale_rows(m, n, beta, c, ldc);
         return;
     }
-    if (!ta && (beta == 0.0f || beta == 1.0f) && lcal__panels_fit(exec, m, n, k)) {
+    if (!ta && (beta == 0.0f || beta == 1.0f) && lcal__panels_fit(exec->kernels, m, n, k)) {
         lcal__product product = {
             .tb = tb,
             .m = m,
@@ -145,7 +145,7 @@ void lcal__gemm_from(const lcal__exec *exec, bool tb, size_t m, size_t n, size_t
                      size_t lda, const float *b, size_t ldb, const lcal__start *start, float *c,
                      size_t ldc)
 {
-    if (!lcal__panels_fit(exec, m, n, k)) {
+    if (!lcal__panels_fit(exec->kernels, m, n, k)) {
         const float beta = lcal__start_fill(exec, start, m, n, c, ldc);
         lcal__gemm(exec, false, tb, m, n, k, 1.0f, a, lda, b, ldb, beta, c, ldc);
         return;
@@ -167,13 +167,33 @@ void lcal__gemm_from(const lcal__exec *exec, bool tb, size_t m, size_t n, size_t
     lcal__panels_run(exec, &product);
 }
 
-void lcal__gemm_serial(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
-                       size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc)
+void lcal__gemm_serial(const lcal__kernels *kernels, bool ta, bool tb, size_t m, size_t n, size_t k,
+                       float alpha, const float *a, size_t lda, const float *b, size_t ldb,
+                       float beta, float *c, size_t ldc)
 {
     if (m == 0 || n == 0)
         return;
     if (k == 0) {
         scale_rows(m, n, beta, c, ldc);
+        return;
+    }
+    if ((beta == 0.0f || beta == 1.0f) && lcal__panels_fit(kernels, m, n, k)) {
+        lcal__product product = {
+            .ta = ta,
+            .tb = tb,
+            .m = m,
+            .n = n,
+            .k = k,
+            .alpha = alpha,
+            .a = a,
+            .b = b,
+            .lda = lda,
+            .ldb = ldb,
+            .start = {.rows = beta == 0.0f ? NULL : c, .ld = ldc},
+            .c = c,
+            .ldc = ldc,
+        };
+        lcal__panels_serial(kernels, &product);
         return;
     }
     /* OpenBLAS (OpenMP build) takes as many threads as this thread's limit says. */

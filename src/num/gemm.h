@@ -31,8 +31,9 @@ void lcal__gemm_from(const lcal__exec *exec, bool tb, size_t m, size_t n, size_t
                      size_t ldc);
 
 /* The first on the calling thread, for use inside a task. */
-void lcal__gemm_serial(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
-                       size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc);
+void lcal__gemm_serial(const lcal__kernels *kernels, bool ta, bool tb, size_t m, size_t n, size_t k,
+                       float alpha, const float *a, size_t lda, const float *b, size_t ldb,
+                       float beta, float *c, size_t ldc);
 
 /* NULL where the linked BLAS is fit, else what is wrong with it, for a notice at start. Static. */
 const char *lcal__blas_complaint(void);

@@ -76,12 +76,14 @@ typedef struct lcal__kernels {
     /*
      * Matrix products by panels, both NULL where the BLAS is as good. pack: panel[k, PANEL_COLS] at
      * LCAL_ALIGN = alpha op(b), op(b) being [k, n] (b is [n, k] as stored where transposed),
-     * columns from n on zero. product: c[m, n] = start + a[m, k] panel, n at most PANEL_COLS.
+     * columns from n on zero. product: c[m, n] = start + a[m, k] panel, n at most PANEL_COLS;
+     * element (i, t) of a is a[i row_step + t depth_step].
      */
     void (*panel_pack)(float *panel, bool transposed, const float *b, size_t ldb, size_t k,
                        size_t n, float alpha);
-    void (*panel_product)(const lcal__start *start, const float *a, size_t lda, const float *panel,
-                          size_t m, size_t n, size_t k, float *c, size_t ldc);
+    void (*panel_product)(const lcal__start *start, const float *a, size_t row_step,
+                          size_t depth_step, const float *panel, size_t m, size_t n, size_t k,
+                          float *c, size_t ldc);
 
     /* Widening of stored types. */
     void (*widen_bf16)(float *dst, const uint16_t *src, size_t n);

@@ -17,13 +17,13 @@ static inline __mmask16 lanes(size_t n, size_t half)
 
 /* rows is a constant wherever this is called, so that every loop over it unrolls into registers. */
 static inline __attribute__((always_inline)) void
-micro_product(size_t rows, const lcal__start *start, const float *a, size_t lda, const float *panel,
-              size_t n, size_t k, float *c, size_t ldc)
+micro_product(size_t rows, const lcal__start *start, const float *a, size_t row_step,
+              size_t depth_step, const float *panel, size_t n, size_t k, float *c, size_t ldc)
 {
     __m512 sums[MICRO_ROWS][2];
     /* Every third row has a pointer of its own, the two between are one and two steps away: so few
      * address registers serve 12 rows. */
-    const float *a0 = a, *a3 = a + 3 * lda, *a6 = a + 6 * lda, *a9 = a + 9 * lda;
+    const float *a0 = a, *a3 = a + 3 * row_step, *a6 = a + 6 * row_step, *a9 = a + 9 * row_step;
 #pragma GCC unroll 12
     for (size_t i = 0; i < rows; i++)
         sums[i][0] = sums[i][1] = _mm512_setzero_ps();
@@ -33,14 +33,14 @@ micro_product(size_t rows, const lcal__start *start, const float *a, size_t lda,
 #pragma GCC unroll 12
         for (size_t i = 0; i < rows; i++) {
             const float *third = i < 3 ? a0 : i < 6 ? a3 : i < 9 ? a6 : a9;
-            const __m512 x = _mm512_set1_ps(third[i % 3 * lda]);
+            const __m512 x = _mm512_set1_ps(third[i % 3 * row_step]);
             sums[i][0] = _mm512_fmadd_ps(x, b0, sums[i][0]);
             sums[i][1] = _mm512_fmadd_ps(x, b1, sums[i][1]);
         }
-        a0++;
-        a3++;
-        a6++;
-        a9++;
+        a0 += depth_step;
+        a3 += depth_step;
+        a6 += depth_step;
+        a9 += depth_step;
     }
 #pragma GCC unroll 2
     for (size_t half = 0; half < 2; half++) {
@@ -58,15 +58,16 @@ micro_product(size_t rows, const lcal__start *start, const float *a, size_t lda,
     }
 }
 
-static void panel_product(const lcal__start *start, const float *a, size_t lda, const float *panel,
-                          size_t m, size_t n, size_t k, float *c, size_t ldc)
+static void panel_product(const lcal__start *start, const float *a, size_t row_step,
+                          size_t depth_step, const float *panel, size_t m, size_t n, size_t k,
+                          float *c, size_t ldc)
 {
     lcal__start at = *start;
     for (size_t i = 0; i < m; i += MICRO_ROWS) {
         switch (m - i) {
 #define MICRO_CASE(rows)                                                                           \
     case rows:                                                                                     \
-        micro_product(rows, &at, a, lda, panel, n, k, c, ldc);                                     \
+        micro_product(rows, &at, a, row_step, depth_step, panel, n, k, c, ldc);                    \
         break;
             MICRO_CASE(1)
             MICRO_CASE(2)
@@ -81,9 +82,9 @@ static void panel_product(const lcal__start *start, const float *a, size_t lda, 
             MICRO_CASE(11)
 #undef MICRO_CASE
         default:
-            micro_product(MICRO_ROWS, &at, a, lda, panel, n, k, c, ldc);
+            micro_product(MICRO_ROWS, &at, a, row_step, depth_step, panel, n, k, c, ldc);
         }
-        a += MICRO_ROWS * lda;
+        a += MICRO_ROWS * row_step;
         c += MICRO_ROWS * ldc;
         if (at.rows)
             at.rows += MICRO_ROWS * at.ld;

@@ -33,9 +33,9 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-bool lcal__panels_fit(const lcal__exec *exec, size_t m, size_t n, size_t k)
+bool lcal__panels_fit(const lcal__kernels *kernels, size_t m, size_t n, size_t k)
 {
-    return exec->kernels->panel_product && m >= LEAST_ROWS && n >= LEAST_COLS && k > 0;
+    return kernels->panel_product && m >= LEAST_ROWS && n >= LEAST_COLS && k > 0;
 }
 
 /* Rows m0.. of one panel, columns n0..: panels along k in order, each added to what is there. */
@@ -43,6 +43,7 @@ static void run_panel(const panel_job *job, size_t m0, size_t m, size_t n0, floa
 {
     const lcal__product *p = job->p;
     const size_t n = least(p->n - n0, LCAL__PANEL_COLS);
+    const size_t row_step = p->ta ? 1 : p->lda, depth_step = p->ta ? p->lda : 1;
     float *c = p->c + m0 * p->ldc + n0;
     lcal__start start = {
         .rows = p->start.rows ? p->start.rows + m0 * p->start.ld + n0 : NULL,
@@ -53,8 +54,8 @@ static void run_panel(const panel_job *job, size_t m0, size_t m, size_t n0, floa
         const size_t k = least(p->k - k0, DEPTH);
         job->kernels->panel_pack(panel, p->tb, p->b + (p->tb ? n0 * p->ldb + k0 : k0 * p->ldb + n0),
                                  p->ldb, k, n, p->alpha);
-        job->kernels->panel_product(&start, p->a + m0 * p->lda + k0, p->lda, panel, m, n, k, c,
-                                    p->ldc);
+        job->kernels->panel_product(&start, p->a + m0 * row_step + k0 * depth_step, row_step,
+                                    depth_step, panel, m, n, k, c, p->ldc);
         start = (lcal__start){.rows = c, .ld = p->ldc};
     }
 }
@@ -88,4 +89,11 @@ void lcal__panels_run(const lcal__exec *exec, const lcal__product *product)
     job.task_groups = ceil_div(panels, job.panels);
     lcal__parallel_for(exec->threads, ceil_div(product->m, job.rows) * job.task_groups, run_task,
                        &job);
+}
+
+void lcal__panels_serial(const lcal__kernels *kernels, const lcal__product *product)
+{
+    const size_t panels = ceil_div(product->n, LCAL__PANEL_COLS);
+    panel_job job = {product, kernels, product->m, panels, 1};
+    run_task(&job, 0, 0);
 }

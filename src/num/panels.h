@@ -6,9 +6,9 @@
 
 #include "num/exec.h"
 
-/* One product: c[m, n] = start + alpha a[m, k] op(b)[k, n]. */
+/* One product: c[m, n] = start + alpha op(a)[m, k] op(b)[k, n]. */
 typedef struct lcal__product {
-    bool tb;
+    bool ta, tb;
     size_t m, n, k;
     float alpha;
     const float *a, *b;
@@ -19,9 +19,12 @@ typedef struct lcal__product {
 } lcal__product;
 
 /* Whether the kernels are there and pay for this shape; depends on nothing else. */
-bool lcal__panels_fit(const lcal__exec *exec, size_t m, size_t n, size_t k);
+bool lcal__panels_fit(const lcal__kernels *kernels, size_t m, size_t n, size_t k);
 
 /* In parallel over a cut that depends on the shape only; m, n, k > 0. */
 void lcal__panels_run(const lcal__exec *exec, const lcal__product *product);
+
+/* On the calling thread. */
+void lcal__panels_serial(const lcal__kernels *kernels, const lcal__product *product);
 
 #endif

@@ -52,8 +52,9 @@ static void run_tile(void *context, size_t index, size_t worker)
         size_t cols = p->forward ? k : tile.n;
         for (size_t i = 0; i < rows; i++)
             widen(p->exec->kernels, p->w, first_row + i, first_col, cols, panel + i * cols);
-        lcal__gemm_serial(false, p->forward, tile.m, tile.n, k, 1.0f, p->in + tile.m0 * p->k + k0,
-                          p->k, panel, cols, k0 == 0 ? p->beta : 1.0f, out, p->n);
+        lcal__gemm_serial(p->exec->kernels, false, p->forward, tile.m, tile.n, k, 1.0f,
+                          p->in + tile.m0 * p->k + k0, p->k, panel, cols, k0 == 0 ? p->beta : 1.0f,
+                          out, p->n);
     }
 }
 

@@ -81,8 +81,8 @@ static void check(const product *p, size_t step)
     }
     check_result(p, &o, first, step);
     memcpy(c, o.c, bytes);
-    lcal__gemm_serial(p->ta, p->tb, p->m, p->n, p->k, p->alpha, o.a, o.lda, o.b, o.ldb, p->beta, c,
-                      o.ldc);
+    lcal__gemm_serial(lcal__kernels_select(), p->ta, p->tb, p->m, p->n, p->k, p->alpha, o.a, o.lda,
+                      o.b, o.ldb, p->beta, c, o.ldc);
     check_result(p, &o, c, step);
     numbers_free(first);
     numbers_free(c);
