@@ -12,22 +12,17 @@
 #include "data/merges.h"
 
 typedef struct lcal__bpe_symbol {
-    uint32_t id;
+    uint32_t id;             /* UINT32_MAX: its left neighbour took it */
     uint32_t previous, next; /* positions in the list, UINT32_MAX at its ends */
+    uint32_t rank;           /* of its merge with the next one; UINT32_MAX: none */
+    uint32_t merged;         /* what both would become */
 } lcal__bpe_symbol;
-
-/* A merge that was possible when it was found; it still is where both symbols stand unchanged. */
-typedef struct lcal__bpe_candidate {
-    uint32_t rank;
-    uint32_t at; /* position of the left symbol */
-    uint32_t left, right, id;
-} lcal__bpe_candidate;
 
 /* Working memory, used again from word to word. Zeroed is valid. */
 typedef struct lcal__bpe {
     lcal__bpe_symbol *symbols; /* [count] */
     size_t count, capacity;
-    lcal__bpe_candidate *heap;
+    uint64_t *heap; /* rank << 32 | position: a merge that was possible when it was put there */
     size_t heap_count, heap_capacity;
 } lcal__bpe;
 
