@@ -14,6 +14,8 @@
 
 #include "base/mem.h"
 
+#define TEMPORARY ".tmp." /* between a target's name and the numbers that make it free */
+
 /* Names to try for a temporary file: more than threads will ever write one target at a time. */
 #define TEMPORARY_ATTEMPTS 1000
 
@@ -121,7 +123,7 @@ static int create_temporary(char *temporary, size_t size, const char *path)
     errno = EEXIST;
     for (unsigned attempt = 0; fd < 0 && errno == EEXIST && attempt < TEMPORARY_ATTEMPTS;
          attempt++) {
-        snprintf(temporary, size, "%s.tmp.%ld.%u", path, (long)getpid(), attempt);
+        snprintf(temporary, size, "%s" TEMPORARY "%ld.%u", path, (long)getpid(), attempt);
         fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     }
     return fd;
@@ -130,7 +132,7 @@ static int create_temporary(char *temporary, size_t size, const char *path)
 lcal_status lcal__replace_begin(const char *path, lcal__replace *out, lcal_error *err)
 {
     *out = (lcal__replace){.fd = -1};
-    size_t size = strlen(path) + sizeof(".tmp.-9223372036854775808.4294967295");
+    size_t size = strlen(path) + sizeof(TEMPORARY "-9223372036854775808.4294967295");
     out->path = lcal__strdup(path);
     out->temporary = lcal__calloc(size, 1);
     if (out->path && out->temporary)
@@ -216,6 +218,39 @@ void lcal__replace_abort(lcal__replace *file)
     }
     lcal__free(file->path);
     *file = (lcal__replace){.fd = -1};
+}
+
+static lcal_status sweep(DIR *entries, const char *directory, const char *name, lcal_error *err)
+{
+    const size_t length = strlen(name);
+    const struct dirent *entry;
+    while ((entry = readdir(entries))) {
+        if (strncmp(entry->d_name, name, length) != 0
+            || strncmp(entry->d_name + length, TEMPORARY, sizeof(TEMPORARY) - 1) != 0)
+            continue;
+        char *path = lcal__path_join(directory, entry->d_name);
+        lcal_status status = path ? lcal__file_remove(path, err) : lcal__fail_nomem(err, directory);
+        lcal__free(path);
+        if (status != LCAL_OK)
+            return status;
+    }
+    return LCAL_OK;
+}
+
+lcal_status lcal__replace_sweep(const char *path, lcal_error *err)
+{
+    const char *slash = strrchr(path, '/');
+    char *directory = lcal__path_dir(path);
+    if (!directory)
+        return lcal__fail_nomem(err, path);
+    DIR *entries = opendir(directory);
+    lcal_status status = LCAL_OK;
+    if (entries) {
+        status = sweep(entries, directory, slash ? slash + 1 : path, err);
+        closedir(entries);
+    }
+    lcal__free(directory);
+    return status;
 }
 
 lcal_status lcal__file_replace(const char *path, const void *data, size_t size, lcal_error *err)

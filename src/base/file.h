@@ -48,6 +48,10 @@ lcal_status lcal__replace_write(lcal__replace *file, const void *data, size_t si
 lcal_status lcal__replace_commit(lcal__replace *file, lcal_error *err);
 void lcal__replace_abort(lcal__replace *file);
 
+/* Removes the temporary files of `path` that killed writers left beside it. Nobody may be writing
+ * it meanwhile. A directory that cannot be read holds none. */
+lcal_status lcal__replace_sweep(const char *path, lcal_error *err);
+
 /* The three calls in one. */
 lcal_status lcal__file_replace(const char *path, const void *data, size_t size, lcal_error *err);
 

@@ -86,6 +86,30 @@ static lcal_status remove_run(const lcal__run_dir *dir, lcal_error *err)
     return lcal__file_remove(dir->log, err);
 }
 
+/* What a kill in the middle of a replacement left: as large as what it was to become. */
+static lcal_status sweep_in(const char *directory, const char *const *names, lcal_error *err)
+{
+    for (size_t i = 0; i < RESULT_FILES; i++) {
+        char *path = lcal__path_join(directory, names[i]);
+        lcal_status status =
+            path ? lcal__replace_sweep(path, err) : lcal__fail_nomem(err, directory);
+        lcal__free(path);
+        LCAL_TRY(status);
+    }
+    return LCAL_OK;
+}
+
+static lcal_status sweep_run(const lcal__run_dir *dir, lcal_error *err)
+{
+    LCAL_TRY(lcal__replace_sweep(dir->config, err));
+    LCAL_TRY(lcal__replace_sweep(dir->metrics, err));
+    LCAL_TRY(lcal__replace_sweep(dir->checkpoint, err));
+    LCAL_TRY(lcal__replace_sweep(dir->calibration_h5, err));
+    LCAL_TRY(lcal__replace_sweep(dir->calibration_safetensors, err));
+    LCAL_TRY(sweep_in(dir->adapter, adapter_files, err));
+    return sweep_in(dir->model, model_files, err);
+}
+
 static lcal_status write_config(const lcal__run_dir *dir, const lcal_config *config,
                                 lcal_error *err)
 {
@@ -100,6 +124,7 @@ lcal_status lcal__run_dir_prepare(const lcal__run_dir *dir, lcal_existing existi
                                   const lcal_config *config, uint64_t step, lcal_error *err)
 {
     LCAL_TRY(lcal__dir_make(dir->root, err));
+    LCAL_TRY(sweep_run(dir, err));
     if (dir->held && existing == LCAL_EXISTING_OVERWRITE)
         LCAL_TRY(remove_run(dir, err));
     LCAL_TRY(write_config(dir, config, err));

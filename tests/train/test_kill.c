@@ -3,6 +3,7 @@
  * one that was left alone. The runs are processes of this same program: "test_kill CONFIG RESUME".
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -71,6 +72,18 @@ static void sleep_for(double seconds)
     nanosleep(&span, NULL);
 }
 
+/* Temporary files of killed writers are swept up too. */
+static size_t count_files(const char *name)
+{
+    size_t count = 0;
+    DIR *entries = opendir(scratch_path("%s", name));
+    assert_non_null(entries);
+    while (readdir(entries))
+        count++;
+    closedir(entries);
+    return count;
+}
+
 static void write_config(const char *name)
 {
     job j = job_new(name);
@@ -122,6 +135,7 @@ static void test_killed_anywhere(void **state)
         }
         print_message("%s: killed %zu times\n", name, kills);
         assert_same_run("whole", name);
+        assert_int_equal(count_files(name), count_files("whole"));
     }
 }
 

@@ -267,9 +267,9 @@ static void test_the_best_is_kept(void **state)
         lcal__calib_file file;
         lcal_error err = {0};
         job j = job_full("run");
-        job_set(&j, "train.schedule=constant");
-        job_set(&j, "train.lr=10"); /* far too much in the end: it gets worse */
-        job_set(&j, "train.warmup=1");
+        /* The data is of tokens below 64: learning it is unlearning this. */
+        scratch_text("other.jsonl", "{\"input_ids\":[300,400,500,301,401,501,302,402,502]}\n");
+        job_set(&j, "data.valid=%s", scratch_path("other.jsonl"));
         job_set(&j, "train.eval_every=1");
         job_set(&j, "train.steps=20");
         job_set(&j, "train.keep_best=%s", keep ? "true" : "false");

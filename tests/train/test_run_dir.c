@@ -77,9 +77,11 @@ static void test_rules_of_the_run_directory(void **state)
 
     /* Anew: the same bytes as the first time, and what is not ours stays. */
     scratch_text("run/notes.md", "mine");
+    scratch_text("run/checkpoint.h5.tmp.123.0", "of a killed writer");
     job_run(&j, LCAL_EXISTING_OVERWRITE, NULL);
     assert_same_run("run", "twin");
     assert_true(lcal__path_is_file(scratch_path("run/notes.md")));
+    assert_false(lcal__path_is_file(scratch_path("run/checkpoint.h5.tmp.123.0")));
 
     scratch_text("foreign/thesis.tex", "precious");
     job foreign = job_new("foreign");
