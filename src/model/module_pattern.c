@@ -6,16 +6,20 @@
 
 #include "base/strbuf.h"
 
-/* Bounds on what is compiled: nested repetitions of an untrusted text could take all memory. */
+/*
+ * Bounds on what is compiled; patterns in use have a handful of quantifiers. A few dozen of them in
+ * one another keep glibc's regcomp busy for minutes, and repeated groups take all memory.
+ */
 #define LCAL_PATTERN_MAX 512
-#define LCAL_PATTERN_REPEATS 2
+#define LCAL_PATTERN_QUANTIFIERS_MAX 12
 #define LCAL_PATTERN_REPEAT_MAX 99
 
 /* The translation in progress: `at` moves through the Python text. */
 typedef struct translation {
     const char *at;
     lcal__strbuf ere;
-    int repeats;
+    int quantifiers;
+    bool after_group;
 } translation;
 
 /* Returns NULL, or why the escape cannot be said. */
@@ -76,8 +80,8 @@ static const char *take_repeat(translation *t)
     }
     if (*t->at != '}')
         return "a brace that is no repeat count";
-    if (++t->repeats > LCAL_PATTERN_REPEATS)
-        return "many repeat counts";
+    if (t->after_group)
+        return "a repeat count of a group";
     t->at++;
     lcal__strbuf_add_bytes(&t->ere, start, (size_t)(t->at - start));
     return NULL;
@@ -86,9 +90,11 @@ static const char *take_repeat(translation *t)
 /* Behind a quantifier: laziness does not change what matches as a whole, the rest would. */
 static const char *take_modifier(translation *t)
 {
+    if (++t->quantifiers > LCAL_PATTERN_QUANTIFIERS_MAX)
+        return "many quantifiers";
     if (*t->at == '?')
         t->at++;
-    else if (*t->at && strchr("*+{", *t->at))
+    if (*t->at && strchr("*+?{", *t->at))
         return "a quantifier of a quantifier";
     return NULL;
 }
@@ -127,9 +133,11 @@ static const char *translate(translation *t, lcal__pattern_kind kind)
         return "too long";
     lcal__strbuf_add(&t->ere, kind == LCAL__PATTERN_WHOLE ? "^(" : "^(.*\\.)?(");
     while (*t->at) {
+        bool ends_group = *t->at == ')';
         const char *why = take_one(t);
         if (why)
             return why;
+        t->after_group = ends_group;
     }
     lcal__strbuf_add(&t->ere, ")$");
     return NULL;

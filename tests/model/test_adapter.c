@@ -298,8 +298,12 @@ static const struct {
     {"{\"alpha_pattern\":{\"q_proj\":\"2\"}}", LCAL_FORMAT, "q_proj: expected a number"},
     {"{\"alpha_pattern\":{\"(?!q)_proj\":2}}", LCAL_UNSUPPORTED, "a group of a kind"},
     {"{\"alpha_pattern\":{\"(q)\\\\1\":2}}", LCAL_UNSUPPORTED, "an escape that POSIX"},
-    {"{\"alpha_pattern\":{\"((a{99}){99}){99}\":2}}", LCAL_UNSUPPORTED, "many repeat counts"},
+    {"{\"alpha_pattern\":{\"((a{99}){99}){99}\":2}}", LCAL_UNSUPPORTED, "repeat count of a group"},
     {"{\"alpha_pattern\":{\"a{1000}\":2}}", LCAL_UNSUPPORTED, "a large repeat count"},
+    {"{\"alpha_pattern\":{\"(a)*?{3}\":2}}", LCAL_UNSUPPORTED, "a quantifier of a quantifier"},
+    /* Took minutes in regcomp. */
+    {"{\"alpha_pattern\":{\"(((.*)*)*)*(((.*)*)*)*(((.*)*)*)*(((.*)*)*)*\":2}}", LCAL_UNSUPPORTED,
+     "many quantifiers"},
     {"{\"alpha_pattern\":{\"(q_proj\":2}}", LCAL_FORMAT, "not a valid expression"},
     {"{\"alpha_pattern\":{\"[q_proj\":2}}", LCAL_UNSUPPORTED, "brackets that do not close"},
     {"{\"target_modules\":null}", LCAL_FORMAT, "key target_modules: expected a list of names"},
