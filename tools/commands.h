@@ -4,6 +4,7 @@
 
 #include "cli.h"
 
-extern const cli_command cmd_train, cmd_score, cmd_inspect, cmd_bench, cmd_help, cmd_version;
+extern const cli_command cmd_train, cmd_score, cmd_inspect, cmd_tokenize, cmd_bench, cmd_help,
+    cmd_version;
 
 #endif
