@@ -50,7 +50,7 @@ static lcal_status encode_line(job *j, char *text, size_t length, lcal_error *er
 {
     int32_t *ids;
     size_t count;
-    if (j->v->json && !json_string(text, length, &length))
+    if (j->v->json && !json_in_string(text, length, &length))
         return fail_line(j, err, "expected a JSON string");
     const unsigned flags = (j->v->parse_special ? LCAL_PARSE_SPECIAL : 0u)
                            | (j->v->add_special ? LCAL_ADD_SPECIAL : 0u);

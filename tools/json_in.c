@@ -95,7 +95,7 @@ static char *put_escape(reader *r, char *out)
     return out;
 }
 
-bool json_string(char *text, size_t length, size_t *out)
+bool json_in_string(char *text, size_t length, size_t *out)
 {
     /* No escape is shorter than what it stands for: writing never overtakes reading. */
     reader r = {text, text + length};

@@ -13,7 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from lcal_tool import MODELS, QUICKSTART, TESTS, TOOL, config, examples, run, succeed  # noqa: E402
 from lcal_tool import write_jsonl  # noqa: E402
 
-COMMANDS = ("train", "score", "inspect", "bench", "help", "version")
+COMMANDS = ("train", "score", "inspect", "tokenize", "bench", "help", "version")
 SOURCES = TESTS.parent / "tools"
 
 
