@@ -386,79 +386,6 @@ static void test_foreign_members(void **state)
     }
 }
 
-static void make_two_members(hid_t file)
-{
-    make_plain(file);
-    H5Lcreate_soft("/x", file, "/y", H5P_DEFAULT, H5P_DEFAULT);
-}
-
-static lcal_status scribble(void *context, const char *name, bool is_group, lcal_error *error)
-{
-    (void)name, (void)is_group, (void)error;
-    strcpy(context, "?");
-    return LCAL_OK;
-}
-
-/* A walk through nested groups keeps its path in one buffer, which grows and moves. */
-static void test_path_of_visitor(void **state)
-{
-    (void)state;
-    unsigned char *bytes;
-    char path[] = "/";
-    lcal__h5 *file = craft(make_two_members, &bytes);
-    assert_int_equal(lcal__h5_list(file, path, scribble, path, &err), LCAL_UNSUPPORTED);
-    assert_non_null(strstr(err.message, "f.h5: /: member y"));
-    lcal__h5_close(&file);
-    free(bytes);
-}
-
-#define SHARED_LEVELS 12
-#define SHARED_LINKS 16
-
-/* Groups in one another, each with many names: 16^12 paths through a small file. */
-static void make_shared(hid_t file)
-{
-    hid_t at = H5Gcreate2(file, "/g", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    for (int level = 0; level < SHARED_LEVELS; level++) {
-        hid_t next = H5Gcreate2(at, "0", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-        for (int i = 1; i < SHARED_LINKS; i++) {
-            char name[8];
-            snprintf(name, sizeof(name), "%d", i);
-            H5Lcreate_hard(at, "0", at, name, H5P_DEFAULT, H5P_DEFAULT);
-        }
-        H5Gclose(at);
-        at = next;
-    }
-    H5Gclose(at);
-}
-
-typedef struct descent {
-    lcal__h5 *file;
-    char path[256];
-} descent;
-
-static lcal_status descend(void *context, const char *name, bool is_group, lcal_error *error)
-{
-    descent *d = context;
-    size_t length = strlen(d->path);
-    assert_true(is_group);
-    snprintf(d->path + length, sizeof(d->path) - length, "/%s", name);
-    lcal_status status = lcal__h5_list(d->file, d->path, descend, d, error);
-    d->path[length] = '\0';
-    return status;
-}
-
-static void test_shared_groups(void **state)
-{
-    (void)state;
-    unsigned char *bytes;
-    descent d = {.file = craft(make_shared, &bytes), .path = "/g"};
-    assert_int_equal(lcal__h5_list(d.file, "/g", descend, &d, &err), LCAL_FORMAT);
-    assert_non_null(strstr(err.message, "share their members"));
-    lcal__h5_close(&d.file);
-    free(bytes);
-}
-
 static void test_shapes(void **state)
 {
     (void)state;
@@ -536,8 +463,6 @@ int main(void)
         cmocka_unit_test(test_sealed),
         cmocka_unit_test(test_foreign),
         cmocka_unit_test(test_foreign_members),
-        cmocka_unit_test(test_path_of_visitor),
-        cmocka_unit_test(test_shared_groups),
         cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_foreign_attributes),
     };
