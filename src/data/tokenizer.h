@@ -36,7 +36,8 @@ void lcal__tokenizer_close(lcal__tokenizer **tokenizer);
 
 typedef struct lcal__encode_options {
     bool parse_special; /* text that spells a special token becomes that token */
-    bool add_special;   /* what the tokenizer's own template puts around a text (BOS, ...), once */
+    bool add_special;   /* what the tokenizer's own template puts around a text (BOS, ...), also
+                         * where the text itself spells it */
 } lcal__encode_options;
 
 /* ids of text[0..length), appended to the growing array *ids (base/mem.h's lcal__grow; free with

@@ -61,7 +61,7 @@ static bool add_characters(encoder *e, const char *word, size_t length)
     for (size_t at = 0, size; at < length; at += size) {
         size = lcal__utf8_valid(word + at, length - at);
         int32_t id = lcal__vocab_find(&e->t->vocab, word + at, size);
-        if (id < 0) {
+        if (id < 0 || e->t->vocab.tokens[id].kind == LCAL__TOKEN_SPECIAL) {
             if (!add_unknown(e, word + at, size, &after_unk))
                 return false;
             continue;

@@ -142,6 +142,9 @@ static lcal_status read_decoder(lcal__tokenizer *t, const json_t *decoder, const
 lcal_status lcal__tokenizer_json_decoder(lcal__tokenizer *t, const json_t *decoder,
                                          const char *source, lcal_error *err)
 {
+    if (!json_is_object(decoder))
+        return lcal__fail(err, LCAL_UNSUPPORTED, "%s: decoder: expected an object, found %s",
+                          source, lcal__json_type(decoder));
     lcal_status status = read_decoder(t, decoder, "decoder", err);
     return status == LCAL_OK ? LCAL_OK : lcal__fail_in(err, status, "%s", source);
 }

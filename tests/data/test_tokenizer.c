@@ -251,13 +251,7 @@ static void test_refusals(void **state)
 /* Llama-2's way, from GGUF: U+2581 for spaces, one in front, byte fallback, best score first. */
 static void test_sentencepiece(void **state)
 {
-    static const char *const pieces[] = {"\xE2\x96\x81",
-                                         "a",
-                                         "b",
-                                         "ab",
-                                         "ba",
-                                         "\xE2\x96\x81"
-                                         "a"};
+    static const char *const pieces[] = {"\xE2\x96\x81", "a", "b", "ab", "ba", "\xE2\x96\x81\x61"};
     enum { SPACE = 259, A, B, AB, BA, SPACE_A };
     (void)state;
     lcal__strbuf gguf = fixture_gguf(pieces, COUNT(pieces));
@@ -281,6 +275,57 @@ static void test_sentencepiece(void **state)
     lcal__free(text);
     lcal__tokenizer_close(&t);
     lcal__strbuf_free(&gguf);
+}
+
+/* Llama-2's tokenizer.json; `model` among the model's members, bytes where they have tokens. */
+static lcal__tokenizer *llama2_json(const char *model, bool bytes)
+{
+    lcal__strbuf json = {0};
+    lcal__strbuf_printf(
+        &json,
+        "{\"added_tokens\":[{\"id\":1,\"content\":\"<s>\",\"special\":true}],"
+        "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\",\"prepend\":"
+        "\"_\"},{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"_\"}]},"
+        "\"pre_tokenizer\":null,\"decoder\":{\"type\":\"Sequence\",\"decoders\":[{\"type\":"
+        "\"Replace\",\"pattern\":{\"String\":\"_\"},\"content\":\" \"},{\"type\":\"ByteFallback\"},"
+        "{\"type\":\"Fuse\"},{\"type\":\"Strip\",\"content\":\" \",\"start\":1,\"stop\":0}]},"
+        "\"model\":{\"type\":\"BPE\",\"unk_token\":\"<unk>\",%s\"vocab\":{\"<unk>\":0,\"_\":2,"
+        "\"a\":3,"
+        "\"b\":4,\"ab\":5,\"_ab\":6",
+        model);
+    for (unsigned byte = 0; bytes && byte < 256; byte++)
+        lcal__strbuf_printf(&json, ",\"<0x%02X>\":%u", byte, 100 + byte);
+    lcal__strbuf_add(&json, "},\"merges\":[[\"a\",\"b\"],[\"_\",\"ab\"]]}}");
+    assert_false(json.failed);
+    lcal__tokenizer *t = fixture_parse(json.text, json.length);
+    lcal__strbuf_free(&json);
+    return t;
+}
+
+static void test_characters(void **state)
+{
+    (void)state;
+    lcal__tokenizer *t = llama2_json("\"byte_fallback\":true,", true);
+    fixture_expect(t, "ab ab", false, false, IDS(6, 6));
+    fixture_expect(t, "\xC3\xA9", false, false, IDS(2, 100 + 0xC3, 100 + 0xA9));
+    fixture_expect(t, "a<s>b", true, false, IDS(2, 3, 1, 2, 4));
+    const int32_t ids[] = {1, 2, 6, 100 + 0xC3, 100 + 0xA9};
+    char *text;
+    size_t length;
+    assert_int_equal(lcal__tokenizer_decode(t, ids, 5, true, &text, &length, NULL), LCAL_OK);
+    assert_string_equal(text, " ab\xC3\xA9");
+    lcal__free(text);
+    assert_int_equal(lcal__tokenizer_decode(t, ids, 5, false, &text, &length, NULL), LCAL_OK);
+    assert_string_equal(text, "<s>  ab\xC3\xA9");
+    lcal__free(text);
+    lcal__tokenizer_close(&t);
+
+    t = llama2_json("\"fuse_unk\":true,", false);
+    fixture_expect(t, "xyaz", false, false, IDS(2, 0, 3, 0));
+    lcal__tokenizer_close(&t);
+    t = llama2_json("\"fuse_unk\":false,", false);
+    fixture_expect(t, "xya", false, false, IDS(2, 0, 0, 3));
+    lcal__tokenizer_close(&t);
 }
 
 static void test_stream(void **state)
@@ -473,11 +518,17 @@ static void test_long_run(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_merges),         cmocka_unit_test(test_ignore_merges),
-        cmocka_unit_test(test_added_tokens),   cmocka_unit_test(test_normalizers),
-        cmocka_unit_test(test_pre_tokenizers), cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_sentencepiece),  cmocka_unit_test(test_stream),
-        cmocka_unit_test(test_round_trips),    cmocka_unit_test(test_engine_against_naive),
+        cmocka_unit_test(test_merges),
+        cmocka_unit_test(test_ignore_merges),
+        cmocka_unit_test(test_added_tokens),
+        cmocka_unit_test(test_normalizers),
+        cmocka_unit_test(test_pre_tokenizers),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_sentencepiece),
+        cmocka_unit_test(test_characters),
+        cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_round_trips),
+        cmocka_unit_test(test_engine_against_naive),
         cmocka_unit_test(test_long_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
