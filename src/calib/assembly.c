@@ -62,8 +62,9 @@ static bool weight_bytes(const lcal__weight *weight, size_t *bytes)
 }
 
 /* An f32 copy of a weight, owned by the storage; NULL where only shapes are wanted. */
-static lcal_status copy_weight(lcal__assembly *out, const lcal__assembly_options *options,
-                               lcal__weight *weight, float **copy, lcal_error *err)
+static lcal_status copy_weight(lcal__assembly *out, const lcal__model *model,
+                               const lcal__assembly_options *options, lcal__weight *weight,
+                               float **copy, lcal_error *err)
 {
     lcal__assembly_storage *storage = out->storage;
     size_t count = weight->rows * weight->cols;
@@ -78,6 +79,7 @@ static lcal_status copy_weight(lcal__assembly *out, const lcal__assembly_options
         return lcal__fail_nomem(err, "an f32 copy of a weight");
     storage->copies[storage->copy_count++] = *copy;
     lcal__convert_to_f32(weight->dtype, weight->data, *copy, count);
+    lcal__model_release(model, weight->data, count * lcal__dtype_size(weight->dtype));
     *weight = (lcal__weight){weight->rows, weight->cols, LCAL__F32, *copy};
     out->weight_bytes += count * sizeof(float);
     return LCAL_OK;
@@ -147,7 +149,7 @@ static lcal_status build_site(lcal__assembly *out, const lcal__model *model,
     float *copy = NULL;
     size_t used = 0;
     if (plan.copied)
-        LCAL_TRY(copy_weight(out, options, &linear->weight, &copy, err));
+        LCAL_TRY(copy_weight(out, model, options, &linear->weight, &copy, err));
     for (size_t a = 0; a < count; a++) {
         const lcal__lora_pair *pair = pair_of(&uses[a], layer, proj);
         if (!pair)
@@ -182,10 +184,28 @@ static lcal_status widen_embedding(lcal__assembly *out, const lcal__model *model
 {
     float *copy;
     if (model->head.dtype != LCAL__F32)
-        LCAL_TRY(copy_weight(out, options, &out->network.head, &copy, err));
+        LCAL_TRY(copy_weight(out, model, options, &out->network.head, &copy, err));
     if (model->config.tied)
         out->network.embedding = out->network.head;
     return LCAL_OK;
+}
+
+static size_t as_stored(const lcal__weight *used, const lcal__weight *of_model)
+{
+    return used->data == of_model->data ? used->rows * used->cols * lcal__dtype_size(used->dtype)
+                                        : 0;
+}
+
+static size_t stored_bytes(const lcal__network *network, const lcal__model *model)
+{
+    size_t bytes = as_stored(&network->head, &model->head);
+    if (!model->config.tied)
+        bytes += as_stored(&network->embedding, &model->embedding);
+    for (size_t layer = 0; layer < model->config.layers; layer++)
+        for (size_t proj = 0; proj < LCAL__PROJ_COUNT; proj++)
+            bytes += as_stored(&network->blocks[layer].proj[proj].weight,
+                               &model->layers[layer].proj[proj].weight);
+    return bytes;
 }
 
 static lcal_status build(lcal__assembly *out, const lcal__model *model,
@@ -209,6 +229,7 @@ static lcal_status build(lcal__assembly *out, const lcal__model *model,
             LCAL_TRY(build_site(out, model, uses, count, options, exec, layer, proj, err));
     if (options->memory == LCAL__MEMORY_FAST)
         LCAL_TRY(widen_embedding(out, model, options, err));
+    out->stored_bytes = stored_bytes(&out->network, model);
     return LCAL_OK;
 }
 

@@ -23,6 +23,7 @@ typedef struct lcal__assembly {
     lcal__params
         params; /* values zero until lcal__calib_init or a load (base: copied from the model) */
     size_t weight_bytes; /* of folded and widened copies, also where shapes_only spared them */
+    size_t stored_bytes; /* of weights that are used where and as the model holds them */
     void *storage;
 } lcal__assembly;
 

@@ -50,7 +50,9 @@ static lcal_status bind_tensor(void *context, const char *name, size_t rows, siz
     const lcal__model *model = b->model;
     lcal__network *network = &b->out->network;
     lcal__leaf leaf = lcal__params_leaf(&b->out->params, b->next++);
-    lcal__convert_to_f32(dtype, data, (float *)leaf.value, (rows ? rows : 1) * cols);
+    const size_t count = (rows ? rows : 1) * cols;
+    lcal__convert_to_f32(dtype, data, (float *)leaf.value, count);
+    lcal__model_release(model, data, count * lcal__dtype_size(dtype));
     if (!b->training)
         leaf.grad = NULL;
     bind_matrix(&network->embedding, &network->embedding_grad, &model->embedding, data, leaf);

@@ -34,3 +34,10 @@ void lcal__model_close(lcal__model *model)
     lcal__free(model->directory);
     *model = (lcal__model){0};
 }
+
+void lcal__model_release(const lcal__model *model, const void *data, size_t bytes)
+{
+    const lcal__storage *storage = model->storage;
+    if (storage)
+        lcal__weight_files_release(&storage->files, data, bytes);
+}

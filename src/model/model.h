@@ -71,6 +71,10 @@ typedef lcal_status lcal__model_visit_fn(void *context, const char *name, size_t
 lcal_status lcal__model_visit(const lcal__model *model, lcal__model_visit_fn *fn, void *context,
                               lcal_error *err);
 
+/* Says that a weight will hardly be read again: what of it lies in a file leaves resident memory.
+ */
+void lcal__model_release(const lcal__model *model, const void *data, size_t bytes);
+
 void lcal__model_close(lcal__model *model);
 
 #endif

@@ -200,17 +200,43 @@ void lcal__weight_files_report_unused(const lcal__weight_files *files, const lca
     lcal__listing_free(&unused);
 }
 
+#define HASH_STEP ((size_t)16 << 20)
+
+/* Of one shard, which need not be in memory as a whole for it. */
+static lcal_status hash_shard(const lcal__shard *shard, char hex[LCAL__SHA256_HEX], lcal_error *err)
+{
+    lcal__hash *hash = NULL;
+    LCAL_TRY(lcal__hash_open(&hash, err));
+    for (size_t at = 0; at < shard->map.size; at += HASH_STEP) {
+        const size_t left = shard->map.size - at, step = left < HASH_STEP ? left : HASH_STEP;
+        lcal__hash_add(hash, shard->map.data + at, step);
+        lcal__map_drop(shard->map.data + at, step);
+    }
+    lcal__hash_close(&hash, hex);
+    return LCAL_OK;
+}
+
+void lcal__weight_files_release(const lcal__weight_files *files, const void *data, size_t size)
+{
+    const unsigned char *bytes = data;
+    for (size_t i = 0; i < files->count; i++) {
+        const lcal__map *map = &files->shards[i].map;
+        if (bytes >= map->data && bytes < map->data + map->size)
+            lcal__map_drop(data, size);
+    }
+}
+
 lcal_status lcal__weight_files_hash(const lcal__weight_files *files, char hex[LCAL__SHA256_HEX],
                                     lcal_error *err)
 {
     if (!files->index)
-        return lcal__sha256(files->shards[0].map.data, files->shards[0].map.size, hex, err);
+        return hash_shard(&files->shards[0], hex, err);
     lcal__strbuf list = {0};
     lcal_status status = LCAL_OK;
     for (size_t i = 0; i < files->count && status == LCAL_OK; i++) {
         char part[LCAL__SHA256_HEX];
         const lcal__shard *shard = &files->shards[i];
-        status = lcal__sha256(shard->map.data, shard->map.size, part, err);
+        status = hash_shard(shard, part, err);
         if (status == LCAL_OK)
             lcal__strbuf_printf(&list, "%s  %s\n", part, shard->name);
     }

@@ -38,6 +38,10 @@ lcal_status lcal__weight_files_open(const char *directory, const lcal_log *log,
                                     lcal__weight_files *out, lcal_error *err);
 void lcal__weight_files_close(lcal__weight_files *files);
 
+/* Lets the pages of [data, data + size) leave memory where they are of a file; elsewhere nothing.
+ */
+void lcal__weight_files_release(const lcal__weight_files *files, const void *data, size_t size);
+
 /* NULL where there is none. Marks the tensor as used. */
 const lcal__tensor *lcal__weight_files_find(const lcal__weight_files *files, const char *name);
 

@@ -35,7 +35,8 @@ void lcal__session_memory(const lcal__session *s, lcal_train_plan *plan)
     const bool keeps_best = s->valid.count && s->settings->train.keep_best;
     size_t longest = s->train.longest > s->valid.longest ? s->train.longest : s->valid.longest;
     plan->trained_parameters = total;
-    plan->mapped_bytes = s->model.mapped_bytes;
+    /* What was copied has left memory again (lcal__model_release). */
+    plan->mapped_bytes = s->model.directory ? s->assembly.stored_bytes : 0;
     plan->weight_bytes = weight_bytes(s);
     /* Values and gradients, two moments, the best values. */
     plan->state_bytes = total * sizeof(float) * (keeps_best ? 5 : 4);

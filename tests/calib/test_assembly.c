@@ -117,6 +117,13 @@ static void assemble(const fixture *f, const lcal__calib_spec *spec, const lcal_
     assert_int_equal(lcal__assembly_estimate(&f->model, f->uses, 2, &options, &estimate, NULL),
                      LCAL_OK);
     assert_int_equal(estimate, out->weight_bytes);
+    /* What is not copied is used as stored: the fixtures are f32. */
+    size_t matrices = f->model.config.vocab * f->model.config.hidden;
+    matrices *= f->model.config.tied ? 1 : 2;
+    for (int p = 0; p < LCAL__PROJ_COUNT; p++)
+        matrices += lcal__proj_in(&f->model.config, p) * lcal__proj_out(&f->model.config, p)
+                    * f->model.config.layers;
+    assert_int_equal(out->weight_bytes + out->stored_bytes, matrices * sizeof(float));
 }
 
 /* Before the first step every method is the merged model, to the last bit. */
