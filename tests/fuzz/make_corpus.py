@@ -62,6 +62,66 @@ def make_calib():
                                             "calib.q_proj.p": tensor("F32", [1], 0, 4)}, bytes(4)))
 
 
+def byte_letters():
+    """How byte-level vocabularies spell the 256 bytes."""
+    plain = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    rest = [byte for byte in range(256) if byte not in plain]
+    return [chr(byte if byte in plain else 256 + rest.index(byte)) for byte in range(256)]
+
+
+def tokenizer_json(**more):
+    merges = ["h e", "l l", "he ll", "hell o"]
+    vocab = {letter: i for i, letter in enumerate(byte_letters())}
+    for merge in merges:
+        vocab[merge.replace(" ", "")] = len(vocab)
+    return json.dumps({"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False},
+                       "decoder": {"type": "ByteLevel"}, **more,
+                       "model": {"type": "BPE", "vocab": vocab, "merges": merges}}).encode()
+
+
+def pieces():
+    """The three special ones, the bytes, and some that merge."""
+    return ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "\u2581", "a", "b", "ab", "ba"]
+
+
+def gguf_text(text):
+    return struct.pack("<Q", len(text.encode())) + text.encode()
+
+
+def gguf_array(key, kind, items):
+    return gguf_text(key) + struct.pack("<IIQ", 9, kind, len(items)) + b"".join(items)
+
+
+def tokenizer_gguf():
+    count = len(pieces())
+    kinds = [2, 3, 3] + [6] * 256 + [1] * (count - 259)
+    return b"".join([
+        b"GGUF", struct.pack("<IQQ", 3, 0, 6),
+        gguf_text("tokenizer.ggml.model"), struct.pack("<I", 8), gguf_text("llama"),
+        gguf_array("tokenizer.ggml.tokens", 8, [gguf_text(piece) for piece in pieces()]),
+        gguf_array("tokenizer.ggml.scores", 6, [struct.pack("<f", min(0, 259 - i)) for i in range(count)]),
+        gguf_array("tokenizer.ggml.token_type", 5, [struct.pack("<i", kind) for kind in kinds]),
+        gguf_text("tokenizer.ggml.bos_token_id"), struct.pack("<II", 4, 1),
+        gguf_text("tokenizer.ggml.eos_token_id"), struct.pack("<II", 4, 2)])
+
+
+def make_tokenizer():
+    special = {"id": 300, "content": "<s>", "special": True, "lstrip": True}
+    regex = {"type": "Split", "pattern": {"Regex": r"\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+|\s+"}, "behavior": "Isolated"}
+    write("tokenizer", "ok_json", tokenizer_json())
+    write("tokenizer", "ok_json_special", tokenizer_json(
+        added_tokens=[special], normalizer={"type": "NFC"},
+        pre_tokenizer={"type": "Sequence", "pretokenizers": [
+            regex, {"type": "ByteLevel", "add_prefix_space": True, "use_regex": False}]},
+        post_processor={"type": "TemplateProcessing", "special_tokens": {"<s>": {"ids": [300]}},
+                        "single": [{"SpecialToken": {"id": "<s>"}}, {"Sequence": {"id": "A"}}]}))
+    write("tokenizer", "ok_gguf", tokenizer_gguf())
+    write("tokenizer", "bad_gguf_cut", tokenizer_gguf()[:2000])
+    texts = [piece.replace("\u2581", " ").replace("<s>", "\n<s>\n").replace("</s>", "\n</s>\n") for piece in pieces()]
+    write("tokenizer", "ok_llama2c", struct.pack("<i", 27) + b"".join(
+        struct.pack("<fi", 0, len(text)) + text.encode() for text in texts))
+
+
 def member(text, **options):
     return gzip.compress(text, mtime=0, **options)
 
@@ -82,4 +142,5 @@ def make_gzip():
 
 make_safetensors()
 make_calib()
+make_tokenizer()
 make_gzip()
