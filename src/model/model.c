@@ -10,7 +10,7 @@ typedef struct visit {
     void *context;
 } visit;
 
-static lcal_status visit_slot(void *context, const lcal__slot *slot, lcal_error *err)
+static lcal_status visit_slot(void *context, const lcal__model_slot *slot, lcal_error *err)
 {
     const visit *on = context;
     if (slot->matrix)

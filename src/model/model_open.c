@@ -30,13 +30,13 @@ static void describe_shape(const lcal__tensor *tensor, lcal__strbuf *text)
         lcal__strbuf_printf(text, "%s%zu", i ? ", " : "", tensor->shape[i]);
 }
 
-static bool has_shape(const lcal__tensor *tensor, const lcal__slot *slot)
+static bool has_shape(const lcal__tensor *tensor, const lcal__model_slot *slot)
 {
     return tensor->rank == (slot->matrix ? 2u : 1u) && tensor->shape[0] == slot->rows
            && (!slot->matrix || tensor->shape[1] == slot->cols);
 }
 
-static void add_misshapen(opening *on, const lcal__slot *slot, const lcal__tensor *tensor)
+static void add_misshapen(opening *on, const lcal__model_slot *slot, const lcal__tensor *tensor)
 {
     lcal__strbuf found = {0};
     describe_shape(tensor, &found);
@@ -55,7 +55,7 @@ static bool is_floating(lcal__dtype dtype)
     return dtype != LCAL__I64 && dtype != LCAL__I32;
 }
 
-static lcal_status check_slot(void *context, const lcal__slot *slot, lcal_error *err)
+static lcal_status check_slot(void *context, const lcal__model_slot *slot, lcal_error *err)
 {
     opening *on = context;
     const lcal__tensor *tensor = lcal__weight_files_find(&on->storage->files, slot->name);
@@ -113,7 +113,7 @@ static lcal_status place_matrix(lcal__storage *storage, const lcal__tensor *tens
     return LCAL_OK;
 }
 
-static lcal_status place_slot(void *context, const lcal__slot *slot, lcal_error *err)
+static lcal_status place_slot(void *context, const lcal__model_slot *slot, lcal_error *err)
 {
     opening *on = context;
     const lcal__tensor *tensor = lcal__weight_files_find(&on->storage->files, slot->name);

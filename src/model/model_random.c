@@ -13,7 +13,7 @@ typedef struct filling {
     float *next;
 } filling;
 
-static size_t slot_room(const lcal__slot *slot)
+static size_t slot_room(const lcal__model_slot *slot)
 {
     const size_t line = LCAL_ALIGN / sizeof(float);
     return (slot->rows * slot->cols + line - 1) / line * line;
@@ -41,7 +41,7 @@ static void fill_constant(float *out, size_t count, float value)
         out[i] = value;
 }
 
-static lcal_status count_slot(void *context, const lcal__slot *slot, lcal_error *err)
+static lcal_status count_slot(void *context, const lcal__model_slot *slot, lcal_error *err)
 {
     filling *on = context;
     (void)err;
@@ -49,7 +49,7 @@ static lcal_status count_slot(void *context, const lcal__slot *slot, lcal_error 
     return LCAL_OK;
 }
 
-static lcal_status fill_slot(void *context, const lcal__slot *slot, lcal_error *err)
+static lcal_status fill_slot(void *context, const lcal__model_slot *slot, lcal_error *err)
 {
     filling *on = context;
     float *values = on->next;

@@ -37,7 +37,7 @@ static void convert(lcal__dtype from, const void *src, lcal__dtype to, void *dst
     }
 }
 
-static lcal_status gather(void *context, const lcal__slot *slot, lcal_error *err)
+static lcal_status gather(void *context, const lcal__model_slot *slot, lcal_error *err)
 {
     gathering *to = context;
     char *name = lcal__strdup(slot->name);

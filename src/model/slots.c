@@ -14,7 +14,7 @@ typedef struct walk {
 } walk;
 
 LCAL_PRINTF(3, 4)
-static lcal_status call(const walk *on, lcal__slot slot, const char *format, ...)
+static lcal_status call(const walk *on, lcal__model_slot slot, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -23,14 +23,15 @@ static lcal_status call(const walk *on, lcal__slot slot, const char *format, ...
     return on->fn(on->context, &slot, on->err);
 }
 
-static lcal__slot matrix(lcal__weight *weight, size_t rows, size_t cols)
+static lcal__model_slot matrix(lcal__weight *weight, size_t rows, size_t cols)
 {
-    return (lcal__slot){.kind = LCAL__SLOT_MATRIX, .rows = rows, .cols = cols, .matrix = weight};
+    return (lcal__model_slot){
+        .kind = LCAL__SLOT_MATRIX, .rows = rows, .cols = cols, .matrix = weight};
 }
 
-static lcal__slot vector(lcal__slot_kind kind, const float **values, size_t length)
+static lcal__model_slot vector(lcal__slot_kind kind, const float **values, size_t length)
 {
-    return (lcal__slot){.kind = kind, .rows = length, .cols = 1, .vector = values};
+    return (lcal__model_slot){.kind = kind, .rows = length, .cols = 1, .vector = values};
 }
 
 /* prefix: what stands before ".weight". */

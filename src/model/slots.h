@@ -15,17 +15,17 @@ typedef enum lcal__slot_kind {
     LCAL__SLOT_BIAS
 } lcal__slot_kind;
 
-typedef struct lcal__slot {
+typedef struct lcal__model_slot {
     char name[LCAL__SLOT_NAME_MAX];
     lcal__slot_kind kind; /* a norm's own bias is LCAL__SLOT_BIAS */
     size_t rows, cols;    /* of a vector: its length and 1 */
     lcal__weight *matrix; /* NULL for a vector */
     const float **vector; /* NULL for a matrix */
-} lcal__slot;
+} lcal__model_slot;
 
 /* Calls fn for every slot of a model whose `config` and `layers` are set; fn's failure ends the
  * walk. A tied head is no slot. */
-typedef lcal_status lcal__slot_fn(void *context, const lcal__slot *slot, lcal_error *err);
+typedef lcal_status lcal__slot_fn(void *context, const lcal__model_slot *slot, lcal_error *err);
 lcal_status lcal__slots_walk(lcal__model *model, lcal__slot_fn *fn, void *context, lcal_error *err);
 
 /* Allocates model->layers for model->config, zeroed. */

@@ -8,7 +8,7 @@ typedef struct trained_values {
     const float *values;
 } trained_values;
 
-static lcal_status point_at_trained(void *context, const lcal__slot *slot, lcal_error *err)
+static lcal_status point_at_trained(void *context, const lcal__model_slot *slot, lcal_error *err)
 {
     const trained_values *trained = context;
     const lcal__param *param = lcal__params_find(trained->params, slot->name);
