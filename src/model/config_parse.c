@@ -220,7 +220,7 @@ static lcal_status read_token(const reader *in, const char *key, const json_t *v
 
 static lcal_status add_eos(const reader *in, const json_t *value, lcal__model_config *out)
 {
-    int64_t token;
+    int64_t token = -1;
     LCAL_TRY(read_token(in, "eos_token_id", value, &token));
     if (token < 0)
         return LCAL_OK;

@@ -1,14 +1,13 @@
 /* Part of kernels.inc.c: elementwise operations, reductions, widening. */
 
 /*
- * result = the sum over i of `term`, an expression in i. In a long row four sums run side by side
- * over its four quarters: one alone would wait for its own additions. The order of the additions
+ * result = the sum over i of `term`, an expression in i. Four sums run side by side over the four
+ * quarters of the row: one alone would wait for its own additions. The order of the additions
  * depends on n only, never on where the row lies.
  */
-#define SHORT_ROW 256
 #define SUM_OVER(type, result, n, term)                                                            \
     do {                                                                                           \
-        const size_t quarter = (n) < SHORT_ROW ? 0 : (n) / 4;                                      \
+        const size_t quarter = (n) / 4;                                                            \
         type s0 = 0, s1 = 0, s2 = 0, s3 = 0;                                                       \
         _Pragma("omp simd reduction(+ : s0, s1, s2, s3)") for (size_t at = 0; at < quarter; at++)  \
         {                                                                                          \
@@ -22,10 +21,8 @@
             s3 += (term);                                                                          \
         }                                                                                          \
         type rest = 0;                                                                             \
-        _Pragma("omp simd reduction(+ : rest)") for (size_t i = 4 * quarter; i < (n); i++)         \
-        {                                                                                          \
+        for (size_t i = 4 * quarter; i < (n); i++)                                                 \
             rest += (term);                                                                        \
-        }                                                                                          \
         (result) = ((s0 + s1) + (s2 + s3)) + rest;                                                 \
     } while (0)
 
