@@ -6,9 +6,6 @@
 #include "base/mem.h"
 #include "format/hdf5_internal.h"
 
-/* Bytes by which the image in memory grows. */
-#define IMAGE_INCREMENT ((size_t)256 << 10)
-
 lcal__h5_quiet lcal__h5_silence(void)
 {
     lcal__h5_quiet quiet = {0};
@@ -69,42 +66,12 @@ void lcal__h5_close(lcal__h5 **file)
     lcal__h5_drop(old->group_properties);
     if (old->file >= 0)
         H5Fclose(old->file);
+    lcal__h5_driver_free(&old->driver);
     lcal__h5_restore(quiet);
     lcal__free(old->built);
     lcal__free(old->source);
     lcal__free(old);
     *file = NULL;
-}
-
-/* The context of the image callbacks is the handle, which outlives the library's file. */
-static void *same_context(void *context)
-{
-    return context;
-}
-
-static herr_t keep_context(void *context)
-{
-    (void)context;
-    return 0;
-}
-
-hid_t lcal__h5_access(lcal__h5 *file, const H5FD_file_image_callbacks_t *callbacks, char name[64])
-{
-    H5FD_file_image_callbacks_t complete = *callbacks;
-    complete.udata_copy = same_context;
-    complete.udata_free = keep_context;
-    complete.udata = file;
-    snprintf(name, 64, "lcal-image-%p", (void *)file);
-    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-    if (access >= 0
-        && (H5Pset_fapl_core(access, IMAGE_INCREMENT, false) < 0
-            || H5Pset_file_image_callbacks(access, &complete) < 0
-            || H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110) < 0
-            || H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) < 0)) {
-        lcal__h5_drop(access);
-        access = H5I_INVALID_HID;
-    }
-    return access;
 }
 
 /* IEEE binary16, which the library has no ready-made type for. */

@@ -2,12 +2,13 @@
  * HDF5: the only user of the HDF5 library.
  *
  * Files are built and read as images in memory, so that writing is our own atomic replacement, file
- * locking cannot fail, and a parser sees (pointer, length). Images hold no times, use libver v110
- * (single-chunk index: small), fixed-length UTF-8 strings, and creation order, so that equal
- * content gives equal bytes. Datasets are one chunk with shuffle, deflate 6 and fletcher32; empty
- * ones are not allowed. A SHA-256 behind the end of the HDF5 file proper, where its other readers
- * do not look, tells damage before the library sees it. The library's error stack is silenced; its
- * text goes into our message.
+ * locking cannot fail, and a parser sees (pointer, length). An image is read through a driver of
+ * our own, hdf5_driver.h, which checks each read against that length. Images hold no times, use
+ * libver v110 (single-chunk index: small), fixed-length UTF-8 strings, and creation order, so that
+ * equal content gives equal bytes. Datasets are one chunk with shuffle, deflate 6 and fletcher32;
+ * empty ones are not allowed. A SHA-256 behind the end of the HDF5 file proper, where its other
+ * readers do not look, tells damage before the library sees it. The library's error stack is
+ * silenced; its text goes into our message.
  */
 #ifndef LCAL_FORMAT_HDF5_H
 #define LCAL_FORMAT_HDF5_H

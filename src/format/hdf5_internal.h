@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "format/hdf5.h"
+#include "format/hdf5_driver.h"
 
 #define LCAL__H5_RANK_MAX 8
 #define LCAL__H5_TEXT_MAX ((size_t)16 << 20)
@@ -26,10 +27,11 @@
 
 struct lcal__h5 {
     hid_t file;
-    hid_t group_properties; /* writing only */
-    hid_t link_properties;  /* writing only */
-    char *source;           /* what messages call it */
-    const void *image;      /* reading only: the caller's bytes */
+    hid_t group_properties;  /* writing only */
+    hid_t link_properties;   /* writing only */
+    char *source;            /* what messages call it */
+    lcal__h5_driver *driver; /* reading only */
+    const void *image;       /* reading only: the caller's bytes */
     size_t image_size;
     size_t visited; /* reading only: members that all walks have seen */
     void *built;    /* writing only: the image, [built_capacity] */
@@ -59,13 +61,6 @@ void lcal__h5_drop(hid_t id);
 
 /* A handle without a file; closed by lcal__h5_close. */
 lcal_status lcal__h5_handle(const char *source, lcal__h5 **out, lcal_error *err);
-
-/*
- * File access properties of an image: core driver without a backing store, libver v110, with these
- * callbacks, which get `file` as their context. The name to use goes to `name`: the library takes
- * two open files of one name for the same one. Negative on failure.
- */
-hid_t lcal__h5_access(lcal__h5 *file, const H5FD_file_image_callbacks_t *callbacks, char name[64]);
 
 /* The element type as stored (little-endian) or as in memory; closed by the caller; negative on
  * failure. */

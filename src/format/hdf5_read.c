@@ -12,36 +12,6 @@
  * thousand bytes. */
 #define MEMBER_BYTES 16
 
-/*
- * File image callbacks that lend the caller's bytes instead of copying them, which the library
- * would do twice. The file is opened read-only: nothing is written to or freed through them.
- */
-static void *lend(size_t size, H5FD_file_image_op_t operation, void *context)
-{
-    const lcal__h5 *file = context;
-    (void)operation;
-    return size <= file->image_size ? (void *)file->image : NULL;
-}
-
-static void *lend_copy(void *to, const void *from, size_t size, H5FD_file_image_op_t operation,
-                       void *context)
-{
-    (void)from, (void)size, (void)operation, (void)context;
-    return to;
-}
-
-static void *lend_more(void *image, size_t size, H5FD_file_image_op_t operation, void *context)
-{
-    (void)image, (void)size, (void)operation, (void)context;
-    return NULL;
-}
-
-static herr_t take_back(void *image, H5FD_file_image_op_t operation, void *context)
-{
-    (void)image, (void)operation, (void)context;
-    return 0;
-}
-
 /* Checks the seal, if there is one, and leaves the HDF5 file proper. */
 static lcal_status open_seal(lcal__h5 *file, lcal_error *err)
 {
@@ -64,14 +34,12 @@ static lcal_status open_seal(lcal__h5 *file, lcal_error *err)
 
 static lcal_status open_image(lcal__h5 *file, lcal_error *err)
 {
-    char name[64];
-    const H5FD_file_image_callbacks_t callbacks = {.image_malloc = lend,
-                                                   .image_memcpy = lend_copy,
-                                                   .image_realloc = lend_more,
-                                                   .image_free = take_back};
-    hid_t access = lcal__h5_access(file, &callbacks, name);
-    if (access >= 0 && H5Pset_file_image(access, (void *)file->image, file->image_size) >= 0)
-        file->file = H5Fopen(name, H5F_ACC_RDONLY, access);
+    file->driver = lcal__h5_driver_new(file->image, file->image_size);
+    if (!file->driver)
+        return lcal__fail_nomem(err, file->source);
+    hid_t access = lcal__h5_driver_access(file->driver);
+    if (access >= 0)
+        file->file = H5Fopen("lcal-image", H5F_ACC_RDONLY, access);
     lcal_status status = LCAL_OK;
     if (file->file < 0)
         status = lcal__h5_fail(file, LCAL_FORMAT, "/", "open it as an HDF5 file", err);

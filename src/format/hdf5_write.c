@@ -1,9 +1,12 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "format/hdf5_internal.h"
 
 #define DEFLATE_LEVEL 6
+/* Bytes by which the image in memory grows. */
+#define IMAGE_INCREMENT ((size_t)256 << 10)
 /* Links and attributes stay in the object header up to these many: the indexed form that the
  * library would turn to at 8 costs kilobytes for each object. */
 #define COMPACT_MAX 4096
@@ -35,13 +38,48 @@ static herr_t keep_image(void *image, H5FD_file_image_op_t operation, void *cont
     return 0;
 }
 
+/* The context of these callbacks is the handle, which outlives the library's file. */
+static void *same_context(void *context)
+{
+    return context;
+}
+
+static herr_t keep_context(void *context)
+{
+    (void)context;
+    return 0;
+}
+
+/*
+ * File access properties of an image: core driver without a backing store, libver v110. The name to
+ * use goes to `name`: the library takes two open files of one name for the same one. Negative on
+ * failure.
+ */
+static hid_t access_properties(lcal__h5 *file, char name[64])
+{
+    H5FD_file_image_callbacks_t callbacks = {.image_realloc = grow_image,
+                                             .image_free = keep_image,
+                                             .udata_copy = same_context,
+                                             .udata_free = keep_context,
+                                             .udata = file};
+    snprintf(name, 64, "lcal-image-%p", (void *)file);
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    if (access >= 0
+        && (H5Pset_fapl_core(access, IMAGE_INCREMENT, false) < 0
+            || H5Pset_file_image_callbacks(access, &callbacks) < 0
+            || H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110) < 0
+            || H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) < 0)) {
+        lcal__h5_drop(access);
+        access = H5I_INVALID_HID;
+    }
+    return access;
+}
+
 static lcal_status create(lcal__h5 *file, lcal_error *err)
 {
     char name[64];
     hid_t creation = H5Pcreate(H5P_FILE_CREATE);
-    const H5FD_file_image_callbacks_t callbacks = {.image_realloc = grow_image,
-                                                   .image_free = keep_image};
-    hid_t access = lcal__h5_access(file, &callbacks, name);
+    hid_t access = access_properties(file, name);
     file->group_properties = H5Pcreate(H5P_GROUP_CREATE);
     file->link_properties = H5Pcreate(H5P_LINK_CREATE);
     /* Nothing is reserved and left unused. (A file space strategy would save as much, but is kept
