@@ -38,6 +38,11 @@ lcal__attention lcal__attention_of(const lcal__model_config *config);
 /* Floats from row to row of a tile of a document of that many tokens. */
 size_t lcal__attention_stride(size_t length);
 
+/* How many of `heads` one task takes, where there are `blocks` to share out: all, so that a token's
+ * heads, which lie side by side, are read by one thread; or one, where blocks are few. Heads do not
+ * touch each other: this changes no result. */
+size_t lcal__attention_heads(const lcal__exec *exec, size_t blocks, size_t heads);
+
 void lcal__attention_forward(const lcal__op_attr *attr, const lcal__op_run *run);
 void lcal__attention_backward(const lcal__op_attr *attr, const lcal__op_run *run);
 

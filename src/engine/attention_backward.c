@@ -9,6 +9,7 @@
 typedef struct backward_job {
     lcal__attention a;
     const lcal__op_run *run;
+    size_t heads; /* kv heads a task */
 } backward_job;
 
 /* One document and kv head: everything at its first token and first column. */
@@ -97,14 +98,11 @@ static float *open_gradient(const lcal__slot *in, size_t at, size_t tokens,
     return in->dx + at;
 }
 
-static void backward_kv_head(void *context, size_t index, size_t worker)
+static void backward_kv_head(const backward_job *job, size_t document, size_t kv, size_t worker)
 {
-    const backward_job *job = context;
     const lcal__attention *a = &job->a;
     const lcal__op_run *run = job->run;
     const lcal__slot *in = run->in;
-    const size_t kv_heads = a->heads / a->group;
-    const size_t document = index / kv_heads, kv = index % kv_heads;
     const size_t *starts = run->feed->batch->starts;
     const size_t start = starts[document], length = starts[document + 1] - start;
     const size_t kv_at = start * a->kv_cols + kv * a->head_dim;
@@ -138,6 +136,15 @@ static void backward_kv_head(void *context, size_t index, size_t worker)
         }
 }
 
+static void backward_task(void *context, size_t index, size_t worker)
+{
+    const backward_job *job = context;
+    const size_t tasks = job->a.heads / job->a.group / job->heads;
+    const size_t first = index % tasks * job->heads;
+    for (size_t kv = first; kv < first + job->heads; kv++)
+        backward_kv_head(job, index / tasks, kv, worker);
+}
+
 void lcal__attention_backward(const lcal__op_attr *attr, const lcal__op_run *run)
 {
     const lcal__batch *batch = run->feed->batch;
@@ -147,6 +154,8 @@ void lcal__attention_backward(const lcal__op_attr *attr, const lcal__op_run *run
         .a = lcal__attention_of(attr->config),
         .run = run,
     };
-    lcal__parallel_for(run->exec->threads, batch->documents * (job.a.heads / job.a.group),
-                       backward_kv_head, &job);
+    const size_t kv_heads = job.a.heads / job.a.group;
+    job.heads = lcal__attention_heads(run->exec, batch->documents, kv_heads);
+    lcal__parallel_for(run->exec->threads, batch->documents * (kv_heads / job.heads), backward_task,
+                       &job);
 }

@@ -11,6 +11,7 @@ typedef struct forward_job {
     lcal__attention a;
     const lcal__op_run *run;
     size_t slots;
+    size_t heads; /* a task */
 } forward_job;
 
 /* One block of queries of one head against all its keys. */
@@ -69,17 +70,12 @@ static bool find_block(const lcal__batch *batch, size_t slot, size_t *document, 
     return *first < batch->starts[low + 1] - batch->starts[low];
 }
 
-static void forward_block(void *context, size_t index, size_t worker)
+static void forward_head(const forward_job *job, size_t document, size_t first, size_t head,
+                         size_t worker)
 {
-    const forward_job *job = context;
     const lcal__attention *a = &job->a;
     const lcal__op_run *run = job->run;
     const lcal__batch *batch = run->feed->batch;
-    const size_t head = index % a->heads;
-    size_t document, first;
-    /* From the end: the later a block, the more keys it sees. */
-    if (!find_block(batch, job->slots - 1 - index / a->heads, &document, &first))
-        return;
     const size_t start = batch->starts[document], length = batch->starts[document + 1] - start;
     const size_t q_at = (start + first) * a->q_cols + head * a->head_dim;
     const size_t kv_at = start * a->kv_cols + head / a->group * a->head_dim;
@@ -112,6 +108,18 @@ static void forward_block(void *context, size_t index, size_t worker)
     }
 }
 
+static void forward_task(void *context, size_t index, size_t worker)
+{
+    const forward_job *job = context;
+    const size_t tasks = job->a.heads / job->heads, head = index % tasks * job->heads;
+    size_t document, first;
+    /* From the end: the later a block, the more keys it sees. */
+    if (!find_block(job->run->feed->batch, job->slots - 1 - index / tasks, &document, &first))
+        return;
+    for (size_t h = head; h < head + job->heads; h++)
+        forward_head(job, document, first, h, worker);
+}
+
 void lcal__attention_forward(const lcal__op_attr *attr, const lcal__op_run *run)
 {
     const lcal__batch *batch = run->feed->batch;
@@ -120,5 +128,7 @@ void lcal__attention_forward(const lcal__op_attr *attr, const lcal__op_run *run)
         .run = run,
         .slots = batch->tokens / QUERIES + batch->documents,
     };
-    lcal__parallel_for(run->exec->threads, job.slots * job.a.heads, forward_block, &job);
+    job.heads = lcal__attention_heads(run->exec, job.slots, job.a.heads);
+    lcal__parallel_for(run->exec->threads, job.slots * (job.a.heads / job.heads), forward_task,
+                       &job);
 }

@@ -21,6 +21,11 @@ size_t lcal__attention_stride(size_t length)
     return length < LCAL__ATTENTION_KEYS ? (length + 15) / 16 * 16 : LCAL__ATTENTION_KEYS;
 }
 
+size_t lcal__attention_heads(const lcal__exec *exec, size_t blocks, size_t heads)
+{
+    return blocks / 8 >= exec->threads ? heads : 1;
+}
+
 static lcal_status plan(const lcal__op_attr *attr, const lcal__op_shape *shape, lcal__op_plan *out,
                         lcal_error *err)
 {
