@@ -96,7 +96,8 @@ typedef struct lcal__op_plan {
     int pass_grad; /* input whose gradient is out's gradient itself: where the planner can share
                       the place, in[i].dx == out.dx and there is nothing to do; else add/copy; -1:
                       none */
-    bool grad_in_forward; /* forward already writes in[0].dx (the fused head) */
+    bool grad_over_in[LCAL__OP_INPUTS]; /* in[i].dx may be written where in[i].x lies */
+    bool grad_in_forward;               /* forward already writes in[0].dx (the fused head) */
 } lcal__op_plan;
 
 typedef struct lcal__op_kind {

@@ -16,6 +16,8 @@ static lcal_status plan(const lcal__op_attr *attr, const lcal__op_shape *shape, 
     (void)err;
     *out = (lcal__op_plan){.in_place = -1, .pass_grad = -1};
     out->keep_in[0] = out->keep_in[1] = shape->in_grad[0] || shape->in_grad[1];
+    out->grad_over_in[0] = out->grad_over_in[1] =
+        true; /* each index is read before it is written */
     return LCAL_OK;
 }
 

@@ -16,6 +16,7 @@ typedef struct lcal__tape_value {
     size_t producer, block;
     size_t consumers, last_consumer; /* nodes that read it; the last of them */
     size_t home;      /* value whose place this one lives in (itself, unless in place) */
+    bool grad_over;   /* its gradient takes the place of the value itself */
     size_t grad_home; /* value whose gradient's place its gradient lives in */
 } lcal__tape_value;
 

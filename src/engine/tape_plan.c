@@ -55,6 +55,19 @@ static void share_places(lcal__tape *tape)
         if (in->grad && in->last_consumer == n)
             in->grad_home = tape->values[node->out].grad_home;
     }
+    /* Nobody reads a value after its only reader's backward, which may then leave the gradient
+     * there. */
+    for (size_t n = 0; n < tape->node_count; n++)
+        for (size_t i = 0; i < LCAL__OP_INPUTS; i++) {
+            const lcal__tape_node *node = &tape->nodes[n];
+            if (node->in[i] == LCAL__NONE || !node->plan.grad_over_in[i])
+                continue;
+            lcal__tape_value *in = &tape->values[node->in[i]];
+            const lcal__tape_node *producer = &tape->nodes[in->producer];
+            in->grad_over = node->back && in->consumers == 1 && !in->boundary
+                            && in->home == node->in[i] && in->grad_home == node->in[i]
+                            && !(producer->back && producer->plan.keep_out);
+        }
 }
 
 /* --- what a recomputed block runs again ---------------------------------------------------------
@@ -123,6 +136,8 @@ static lcal__lease *data_lease(const planner *p, size_t value, lcal__phase phase
 
 static lcal__lease *gradient_lease(const planner *p, size_t value)
 {
+    if (p->tape->values[value].grad_over)
+        return data_lease(p, value, LCAL__BACKWARD);
     return &p->leases[p->tape->values[value].grad_home * LEASES_PER_VALUE + GRADIENT];
 }
 
