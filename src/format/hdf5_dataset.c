@@ -221,6 +221,9 @@ lcal_status lcal__h5_get_f32(lcal__h5 *file, const char *path, size_t rank, cons
     if (status == LCAL_OK) {
         status = check_shape(file, path, &data, rank, shape, err);
         if (status == LCAL_OK)
+            status =
+                lcal__h5_check_storage(file, path, data.id, data.dtype, data.rank, data.shape, err);
+        if (status == LCAL_OK)
             status = get_f32(file, path, &data, out, err);
         lcal__h5_drop(data.id);
     }

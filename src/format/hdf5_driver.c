@@ -98,6 +98,36 @@ static bool is_cache_image(H5FD_mem_t kind, const void *bytes, size_t size)
     return kind == H5FD_MEM_SUPER && size >= 4 && memcmp(bytes, "MDCI", 4) == 0;
 }
 
+static uint64_t u64_at(const unsigned char *bytes)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < 8; i++)
+        value |= (uint64_t)bytes[i] << 8 * i;
+    return value;
+}
+
+/*
+ * A local heap, in which groups of the old format keep names: mark and version, the size of its
+ * data, the offset of the first free block in it, the data's address. A free block begins with the
+ * offset of the next, and 1 ends the list. Versions in use copy a size near 2^64 as it is, and
+ * follow a list that bites its tail until the memory is full.
+ */
+static bool is_broken_heap(const lcal__h5_driver *driver, H5FD_mem_t kind,
+                           const unsigned char *bytes, size_t size)
+{
+    if (kind != H5FD_MEM_LHEAP || size < 32 || memcmp(bytes, "HEAP", 4) != 0)
+        return false;
+    uint64_t length = u64_at(bytes + 8), next = u64_at(bytes + 16), data = u64_at(bytes + 24);
+    if (data > driver->size || length > driver->size - data)
+        return true;
+    for (uint64_t blocks = 0; next != 1; blocks++) {
+        if (blocks > length / 16 || length < 16 || next > length - 16)
+            return true;
+        next = u64_at(driver->bytes + data + next);
+    }
+    return false;
+}
+
 static herr_t read_image(H5FD_t *base, H5FD_mem_t kind, hid_t transfer, haddr_t address,
                          size_t size, void *out)
 {
@@ -107,6 +137,8 @@ static herr_t read_image(H5FD_t *base, H5FD_mem_t kind, hid_t transfer, haddr_t 
         return refuse("an address is beyond the end of the file");
     if (is_cache_image(kind, driver->bytes + address, size))
         return refuse("the file holds an image of a cache; h5repack leaves it out");
+    if (is_broken_heap(driver, kind, driver->bytes + address, size))
+        return refuse("a heap is broken");
     memcpy(out, driver->bytes + address, size);
     return 0;
 }
@@ -150,7 +182,8 @@ lcal__h5_driver *lcal__h5_driver_new(const void *bytes, size_t size)
     return driver;
 }
 
-/* The sieve and the buffer of pages are declined twice: by the driver's flags and here. */
+/* The sieve and the buffer of pages are declined twice: by the driver's flags and here. A cache of
+ * chunks would trust the length that the file gives for one. */
 hid_t lcal__h5_driver_access(lcal__h5_driver *driver)
 {
     if (driver->registration < 0)
@@ -159,6 +192,7 @@ hid_t lcal__h5_driver_access(lcal__h5_driver *driver)
     if (access >= 0
         && (driver->registration < 0 || H5Pset_driver(access, driver->registration, &driver) < 0
             || H5Pset_sieve_buf_size(access, 0) < 0 || H5Pset_page_buffer_size(access, 0, 0, 0) < 0
+            || H5Pset_cache(access, 0, 0, 0, 0) < 0
             || H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) < 0)) {
         H5Pclose(access);
         access = H5I_INVALID_HID;

@@ -66,6 +66,12 @@ lcal_status lcal__h5_handle(const char *source, lcal__h5 **out, lcal_error *err)
  * failure. */
 hid_t lcal__h5_type(lcal__dtype dtype, bool stored);
 
+/* That what is stored for an open dataset, whose type, layout and filters are known to be ours, is
+ * as long as its shape says: LCAL_FORMAT where not. To be called before its data is read. */
+lcal_status lcal__h5_check_storage(const lcal__h5 *file, const char *path, hid_t dataset,
+                                   lcal__dtype dtype, size_t rank, const size_t *shape,
+                                   lcal_error *err);
+
 /* Opens the object at an absolute path along hard links only; type: H5I_GROUP, H5I_DATASET or
  * H5I_BADID for any. The caller closes it with lcal__h5_drop. */
 lcal_status lcal__h5_object(const lcal__h5 *file, const char *path, H5I_type_t type, hid_t *out,

@@ -32,8 +32,21 @@ static lcal_status open_seal(lcal__h5 *file, lcal_error *err)
     return LCAL_OK;
 }
 
+/* Others would only be made on purpose, and the driver knows this form alone. */
+static lcal_status check_widths(const lcal__h5 *file, lcal_error *err)
+{
+    const unsigned char *bytes = file->image;
+    size_t at = file->image_size > 8 && bytes[8] < 2 ? 13 : 9;
+    if (file->image_size >= at + 2 && (bytes[at] != 8 || bytes[at + 1] != 8))
+        return lcal__fail(err, LCAL_UNSUPPORTED,
+                          "%s: expected addresses and sizes of 8 bytes, found %d and %d",
+                          file->source, bytes[at], bytes[at + 1]);
+    return LCAL_OK;
+}
+
 static lcal_status open_image(lcal__h5 *file, lcal_error *err)
 {
+    LCAL_TRY(check_widths(file, err));
     file->driver = lcal__h5_driver_new(file->image, file->image_size);
     if (!file->driver)
         return lcal__fail_nomem(err, file->source);
