@@ -91,7 +91,8 @@ static haddr_t get_size(const H5FD_t *base, H5FD_mem_t kind)
 
 /*
  * An image of the library's cache of metadata, which no property turns off, is known by the mark in
- * front of it. It is refused because versions in use take it apart without looking at its length.
+ * front of it. It is refused: it says again what the file says elsewhere, and whoever takes it
+ * apart has to trust it.
  */
 static bool is_cache_image(H5FD_mem_t kind, const void *bytes, size_t size)
 {
