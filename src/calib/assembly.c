@@ -55,12 +55,6 @@ static lcal_status reserve(lcal__assembly_storage *storage, size_t copies, size_
     return LCAL_OK;
 }
 
-static bool weight_bytes(const lcal__weight *weight, size_t *bytes)
-{
-    return lcal__size_mul(weight->rows, weight->cols, bytes)
-           && lcal__size_mul(*bytes, sizeof(float), bytes);
-}
-
 /* An f32 copy of a weight, owned by the storage; NULL where only shapes are wanted. */
 static lcal_status copy_weight(lcal__assembly *out, const lcal__model *model,
                                const lcal__assembly_options *options, lcal__weight *weight,
@@ -268,23 +262,4 @@ void lcal__assembly_free(lcal__assembly *assembly)
     lcal__network_free(&assembly->network);
     lcal__params_free(&assembly->params);
     *assembly = (lcal__assembly){0};
-}
-
-lcal_status lcal__assembly_estimate(const lcal__model *model, const lcal__adapter_use *uses,
-                                    size_t count, const lcal__assembly_options *options,
-                                    size_t *bytes, lcal_error *err)
-{
-    size_t total = 0, one;
-    bool fits = true;
-    for (size_t layer = 0; layer < model->config.layers && !trains_base(options); layer++)
-        for (size_t proj = 0; proj < LCAL__PROJ_COUNT; proj++)
-            if (plan_site(model, uses, count, options, layer, proj).copied)
-                fits = fits && weight_bytes(&model->layers[layer].proj[proj].weight, &one)
-                       && lcal__size_add(total, one, &total);
-    if (!trains_base(options) && options->memory == LCAL__MEMORY_FAST
-        && model->head.dtype != LCAL__F32)
-        fits = fits && weight_bytes(&model->head, &one) && lcal__size_add(total, one, &total);
-    *bytes = total;
-    return fits ? LCAL_OK
-                : lcal__fail(err, LCAL_NOMEM, "the model's weights in f32 do not fit in memory");
 }

@@ -32,9 +32,4 @@ lcal_status lcal__assemble(const lcal__model *model, const lcal__adapter_use *us
                            lcal__assembly *out, lcal_error *err);
 void lcal__assembly_free(lcal__assembly *assembly);
 
-/* weight_bytes that lcal__assemble would come to, from shapes alone, for estimates. */
-lcal_status lcal__assembly_estimate(const lcal__model *model, const lcal__adapter_use *uses,
-                                    size_t count, const lcal__assembly_options *options,
-                                    size_t *bytes, lcal_error *err);
-
 #endif
