@@ -1,0 +1,70 @@
+/*
+ * A composed model: a base, any number of LoRA adapters, a rule that merges them, a calibration.
+ * What score and generate work with.
+ *
+ *     lcal_model_open(base) -> lcal_model_add_adapter() ... -> lcal_model_calibrate() -> use
+ *
+ * A handle serves one thread at a time.
+ */
+#ifndef LCAL_MODEL_H
+#define LCAL_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lcal/config.h"
+#include "lcal/log.h"
+#include "lcal/status.h"
+#include "lcal/tokenizer.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct lcal_model lcal_model;
+
+/* Zeroed is valid. */
+typedef struct lcal_model_options {
+    size_t threads;      /* 0: all processors; no result depends on it */
+    bool low_memory;     /* weights stay as stored and adapters factored: less memory, more time */
+    const lcal_log *log; /* must outlive the model; may be NULL */
+} lcal_model_options;
+
+/* Opens a base in Hugging Face layout. options may be NULL. Close with lcal_model_close. */
+LCAL_API lcal_status lcal_model_open(const char *directory, const lcal_model_options *options,
+                                     lcal_model **out, lcal_error *err);
+
+/* Opens what a run directory trained: its base, adapters and merge, and its result on top (the
+ * calibration, the new adapter, or the trained base). */
+LCAL_API lcal_status lcal_model_open_run(const char *run, const lcal_model_options *options,
+                                         lcal_model **out, lcal_error *err);
+
+/* Opens the base, adapters and merge that a configuration names, nothing trained on top. */
+LCAL_API lcal_status lcal_model_open_config(const lcal_config *config,
+                                            const lcal_model_options *options, lcal_model **out,
+                                            lcal_error *err);
+
+LCAL_API void lcal_model_close(lcal_model **model);
+
+/* Adds a PEFT LoRA adapter with its weight. LCAL_SHAPE: made for another base. On failure the model
+ * is as it was. Takes a calibration off: it belongs to the adapters it was trained with. */
+LCAL_API lcal_status lcal_model_add_adapter(lcal_model *model, const char *directory, double weight,
+                                            lcal_error *err);
+
+/* Puts a calibration (.h5 or .safetensors) on top, in place of any other; NULL takes it off.
+ * Refused, and the model as it was, on another base, adapters or weights than it was trained for.
+ */
+LCAL_API lcal_status lcal_model_calibrate(lcal_model *model, const char *path, lcal_error *err);
+
+/* The tokenizer to read and write text with: a file, or a directory that holds one. Without this
+ * call it is the one in the base's directory. */
+LCAL_API lcal_status lcal_model_set_tokenizer(lcal_model *model, const char *path, lcal_error *err);
+
+/* The model's tokenizer, opened when first asked for; valid while the model lives. */
+LCAL_API lcal_status lcal_model_tokenizer(lcal_model *model, const lcal_tokenizer **out,
+                                          lcal_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,28 @@
+/*
+ * A base, its adapters and a calibration as one handle: the public lcal_model (lcal/model.h), as
+ * the rooms above see it. The network is assembled when first asked for and again after a change.
+ */
+#ifndef LCAL_CALIB_COMPOSITION_H
+#define LCAL_CALIB_COMPOSITION_H
+
+#include "calib/assembly.h"
+#include "data/tokenizer.h"
+#include "lcal/model.h"
+
+/* One type with the public handle. */
+typedef struct lcal_model lcal__composition;
+
+/* Folds and widens what is not yet; afterwards the network, its exec and the base are valid until
+ * the composition changes or is closed. */
+lcal_status lcal__composition_assemble(lcal__composition *composition, lcal_error *err);
+
+const lcal__network *lcal__composition_network(const lcal__composition *composition);
+const lcal__exec *lcal__composition_exec(const lcal__composition *composition);
+const lcal__model *lcal__composition_base(const lcal__composition *composition);
+const lcal_log *lcal__composition_log(const lcal__composition *composition); /* may be NULL */
+
+/* The tokenizer, opened when first asked for; its ids must fit the base's vocabulary. */
+lcal_status lcal__composition_tokenizer(lcal__composition *composition, const lcal__tokenizer **out,
+                                        lcal_error *err);
+
+#endif
