@@ -1,5 +1,6 @@
 #include "cli.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -87,6 +88,19 @@ bool cli_count(const char *text, size_t low, size_t high, size_t *out)
     return true;
 }
 
+bool cli_number(const char *text, double from, double to, double *out)
+{
+    char *end = NULL;
+    /* strtod knows more forms: white space before it, hexadecimal, "inf", "nan". */
+    if (!*text || text[strspn(text, "0123456789+-.eE")])
+        return false;
+    const double value = strtod(text, &end);
+    if (*end || !isfinite(value) || value < from || value > to)
+        return false;
+    *out = value;
+    return true;
+}
+
 /* The option that argument "NAME" or "NAME=VALUE" names; *value is what follows "=", or NULL. */
 static const cli_option *find_option(const cli_command *command, const char *name,
                                      const char **value)
@@ -120,13 +134,20 @@ static void unknown_option(parser *p, const char *argument)
         mistake(p, "unknown option %s", argument);
 }
 
-static void set_choice(parser *p, const cli_option *o, const char *value, size_t *out)
+static bool find_choice(const cli_option *o, const char *value, size_t *out)
 {
     for (size_t i = 0; o->words[i]; i++)
         if (strcmp(o->words[i], value) == 0) {
             *out = i;
-            return;
+            return true;
         }
+    return false;
+}
+
+static void set_choice(parser *p, const cli_option *o, const char *value, size_t *out)
+{
+    if (find_choice(o, value, out))
+        return;
     char allowed[256] = "";
     for (size_t i = 0, at = 0; o->words[i] && at < sizeof(allowed); i++)
         at += (size_t)snprintf(allowed + at, sizeof(allowed) - at, "%s%s", i ? ", " : "",
@@ -158,9 +179,30 @@ static void set_value(parser *p, const cli_option *o, const char *value)
             mistake(p, "--%s: expected a whole number from %zu to %zu, found \"%s\"", o->name,
                     o->low, o->high, value);
         break;
+    case CLI_NUMBER:
+        if (!cli_number(value, o->from, o->to, (double *)(void *)field))
+            mistake(p, "--%s: expected a number from %g to %g, found \"%s\"", o->name, o->from,
+                    o->to, value);
+        break;
     case CLI_CHOICE:
         set_choice(p, o, value, (size_t *)(void *)field);
         break;
+    }
+}
+
+/* What is not given is its default, where help shows one that is a value ("all" may be none). */
+static void set_defaults(parser *p)
+{
+    for (const cli_option *o = p->command->options; o->name; o++) {
+        void *field = (char *)p->call->values + o->offset;
+        if (!o->fallback || p->given[o - p->command->options])
+            continue;
+        if (o->kind == CLI_COUNT)
+            cli_count(o->fallback, o->low, o->high, field);
+        else if (o->kind == CLI_NUMBER)
+            cli_number(o->fallback, o->from, o->to, field);
+        else if (o->kind == CLI_CHOICE)
+            find_choice(o, o->fallback, field);
     }
 }
 
@@ -264,6 +306,7 @@ int cli_parse(const cli_command *command, int argc, char **argv, cli_call *out)
     }
     if (!out->help)
         check_complete(&p);
+    set_defaults(&p);
     free(p.given);
     return p.mistakes && !out->help ? hint(command) : 0;
 }

@@ -17,6 +17,7 @@ typedef enum cli_kind {
     CLI_TEXT,   /* const char *, NULL where not given */
     CLI_TEXTS,  /* cli_texts: may be given several times */
     CLI_COUNT,  /* size_t, low..high */
+    CLI_NUMBER, /* double, from..to */
     CLI_CHOICE, /* size_t, index into words */
 } cli_kind;
 
@@ -32,8 +33,10 @@ typedef struct cli_option {
     const char *value; /* what help calls the value: "DIR", "N" */
     bool required;
     size_t low, high;         /* CLI_COUNT */
+    double from, to;          /* CLI_NUMBER, both allowed */
     const char *const *words; /* CLI_CHOICE: NULL-terminated */
-    const char *fallback;     /* default as help shows it; NULL: nothing to show */
+    const char *fallback;     /* default as help shows it; NULL: nothing to show. Counts, numbers
+                                 and choices that are not given take it where it is one */
     const char *help;
 } cli_option;
 
@@ -82,6 +85,9 @@ void cli_free(cli_call *call);
 
 /* A decimal number without sign, in low..high. */
 bool cli_count(const char *text, size_t low, size_t high, size_t *out);
+
+/* A decimal number ("0.9", "-1e-3") in from..to, which is finite. */
+bool cli_number(const char *text, double from, double to, double *out);
 
 /* Prints the usage error as cli_parse does and returns its exit status. */
 int cli_usage_error(const cli_command *command, const char *format, ...)

@@ -50,6 +50,8 @@ static void describe_range(const cli_option *o, char *text, size_t size)
     }
     if (o->kind == CLI_COUNT && at < size)
         at += (size_t)snprintf(text + at, size - at, " Range: %zu..%zu.", o->low, o->high);
+    if (o->kind == CLI_NUMBER && at < size)
+        at += (size_t)snprintf(text + at, size - at, " Range: %g..%g.", o->from, o->to);
     if (o->required && at < size)
         at += (size_t)snprintf(text + at, size - at, " Required.");
     if (o->fallback && at < size)
