@@ -40,6 +40,19 @@ LCAL_API lcal_status lcal_config_open(const char *path, const char *const *overr
                                       lcal_config **out, lcal_error *err);
 LCAL_API void lcal_config_close(lcal_config **config);
 
+/* What a configuration is for: which keys must be given, and what must be there. */
+typedef enum lcal_purpose {
+    LCAL_FOR_RUN,     /* lcal_train: model, data.train and out */
+    LCAL_FOR_TRAINER, /* lcal_trainer_open: model and data.train; without out nothing is written
+                         unless asked */
+    LCAL_FOR_MODEL,   /* lcal_model_open_config: model; other files may be gone */
+} lcal_purpose;
+
+/* As lcal_config_open, which is for a run. */
+LCAL_API lcal_status lcal_config_open_for(lcal_purpose purpose, const char *path,
+                                          const char *const *overrides, size_t count,
+                                          lcal_config **out, lcal_error *err);
+
 /* The resolved configuration, every key, as YAML that opens to the same configuration. Free with
  * lcal_text_free. */
 LCAL_API lcal_status lcal_config_dump(const lcal_config *config, char **text, lcal_error *err);

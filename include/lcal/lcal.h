@@ -6,6 +6,7 @@
 #include "lcal/config.h"
 #include "lcal/inspect.h"
 #include "lcal/log.h"
+#include "lcal/model.h"
 #include "lcal/score.h"
 #include "lcal/status.h"
 #include "lcal/tokenizer.h"

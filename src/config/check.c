@@ -21,18 +21,36 @@ static void refuse_place(lcal__reader *reader, lcal__place place, const char *ke
                        found, lcal__excerpt(path, excerpt));
 }
 
+/* What the purpose has no use for may be left out, or be gone. */
+static bool is_used(lcal_purpose purpose, lcal__option_place place)
+{
+    switch (place) {
+    case LCAL__PLACE_FOLDER:
+        return true;
+    case LCAL__PLACE_FILE:
+    case LCAL__PLACE_FILE_OR_DEFAULT:
+        return purpose != LCAL_FOR_MODEL;
+    case LCAL__PLACE_OUTPUT:
+        break;
+    }
+    return purpose == LCAL_FOR_RUN;
+}
+
 static void check_path(lcal__reader *reader, size_t index)
 {
     const lcal__option *option = &lcal__option_rows()[index];
     const char *key = option->shown.key;
     const char *path = *(char *const *)lcal__option_value(option, reader->settings);
     const lcal__place place = reader->places[index];
+    const bool used = is_used(reader->purpose, option->path.place);
     if (*path == '\0') {
-        if (option->path.required && !reader->given[index])
+        if (used && option->path.required && !reader->given[index])
             lcal__problems_add(&reader->problems, place,
                                "key %s: expected a path, but it is not given", key);
         return;
     }
+    if (reader->purpose == LCAL_FOR_MODEL && !used)
+        return;
     switch (option->path.place) {
     case LCAL__PLACE_FOLDER:
         if (!lcal__path_is_dir(path))

@@ -23,9 +23,13 @@ size_t lcal__config_diff(const lcal_config *a, const lcal_config *b, const char 
                          size_t capacity);
 
 /* Same file text, parsed from memory: `source` names it, `directory` is what its paths are relative
- * to. */
+ * to; for a run. */
 lcal_status lcal__config_parse(const char *text, size_t size, const char *source,
                                const char *directory, const char *const *overrides, size_t count,
                                lcal_config **out, lcal_error *err);
+lcal_status lcal__config_parse_for(lcal_purpose purpose, const char *text, size_t size,
+                                   const char *source, const char *directory,
+                                   const char *const *overrides, size_t count, lcal_config **out,
+                                   lcal_error *err);
 
 #endif

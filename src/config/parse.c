@@ -64,9 +64,10 @@ static lcal_status read_file(lcal__reader *reader, const char *text, size_t size
     return status;
 }
 
-lcal_status lcal__config_parse(const char *text, size_t size, const char *source,
-                               const char *directory, const char *const *overrides, size_t count,
-                               lcal_config **out, lcal_error *err)
+lcal_status lcal__config_parse_for(lcal_purpose purpose, const char *text, size_t size,
+                                   const char *source, const char *directory,
+                                   const char *const *overrides, size_t count, lcal_config **out,
+                                   lcal_error *err)
 {
     lcal_config *config = lcal__calloc(1, sizeof(*config));
     lcal__reader *reader = lcal__calloc(1, sizeof(*reader));
@@ -76,6 +77,7 @@ lcal_status lcal__config_parse(const char *text, size_t size, const char *source
         goto done;
     }
     reader->settings = &config->settings;
+    reader->purpose = purpose;
     reader->problems = (lcal__problems){.source = source, .overrides = overrides};
     reader->directory = directory;
     reset(reader);
@@ -100,15 +102,25 @@ done:
     return status;
 }
 
-lcal_status lcal_config_open(const char *path, const char *const *overrides, size_t count,
-                             lcal_config **out, lcal_error *err)
+lcal_status lcal__config_parse(const char *text, size_t size, const char *source,
+                               const char *directory, const char *const *overrides, size_t count,
+                               lcal_config **out, lcal_error *err)
+{
+    return lcal__config_parse_for(LCAL_FOR_RUN, text, size, source, directory, overrides, count,
+                                  out, err);
+}
+
+lcal_status lcal_config_open_for(lcal_purpose purpose, const char *path,
+                                 const char *const *overrides, size_t count, lcal_config **out,
+                                 lcal_error *err)
 {
     unsigned char *text = NULL;
     size_t size = 0;
     if (!out || (count && !overrides))
         return lcal__fail(err, LCAL_INVALID, "lcal_config_open: out or overrides is NULL");
     if (!path)
-        return lcal__config_parse("", 0, "configuration", "", overrides, count, out, err);
+        return lcal__config_parse_for(purpose, "", 0, "configuration", "", overrides, count, out,
+                                      err);
     lcal_status status = lcal__file_read(path, LCAL__CONFIG_FILE_MAX, &text, &size, err);
     if (status == LCAL_FORMAT) { /* too long */
         if (err)
@@ -117,12 +129,18 @@ lcal_status lcal_config_open(const char *path, const char *const *overrides, siz
     }
     LCAL_TRY(status);
     char *directory = lcal__path_dir(path);
-    status = directory ? lcal__config_parse((const char *)text, size, path, directory, overrides,
-                                            count, out, err)
+    status = directory ? lcal__config_parse_for(purpose, (const char *)text, size, path, directory,
+                                                overrides, count, out, err)
                        : lcal__fail_nomem(err, path);
     lcal__free(directory);
     lcal__free(text);
     return status;
+}
+
+lcal_status lcal_config_open(const char *path, const char *const *overrides, size_t count,
+                             lcal_config **out, lcal_error *err)
+{
+    return lcal_config_open_for(LCAL_FOR_RUN, path, overrides, count, out, err);
 }
 
 void lcal_config_close(lcal_config **config)

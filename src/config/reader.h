@@ -9,6 +9,7 @@
 
 typedef struct lcal__reader {
     lcal__settings *settings;
+    lcal_purpose purpose;
     lcal__problems problems;
     const char *directory; /* what relative paths are relative to; "": the working directory */
     size_t override;       /* being read, from 1; 0: the file */

@@ -41,6 +41,11 @@ typedef enum lcal__objective { LCAL__OBJECTIVE_SUPERVISED } lcal__objective;
 typedef enum lcal__template { LCAL__TEMPLATE_AUTO } lcal__template;
 typedef enum lcal__loss_on { LCAL__LOSS_ON_COMPLETION } lcal__loss_on;
 
+/* How the frozen adapters are combined. */
+typedef struct lcal__merge_settings {
+    lcal__merge_rule method;
+} lcal__merge_settings;
+
 typedef struct lcal__adapter_setting {
     char *path;
     double weight;
@@ -55,9 +60,7 @@ typedef struct lcal__settings {
     char *model;
     lcal__adapter_setting *adapters;
     size_t adapter_count;
-    struct {
-        lcal__merge_rule method;
-    } merge;
+    lcal__merge_settings merge;
     lcal__method method;
     struct {
         lcal__form form;

@@ -25,8 +25,8 @@ lcal_status lcal_train_dry_run(const lcal_config *config, const lcal_log *log,
     plan->frozen_parameters = settings->method == LCAL__METHOD_BASE
                                   ? 0
                                   : (uint64_t)lcal__model_parameters(&session.model.config);
-    for (size_t i = 0; i < session.adapter_count; i++)
-        plan->frozen_parameters += session.adapters[i].parameters;
+    for (size_t i = 0; i < session.adapters.count; i++)
+        plan->frozen_parameters += session.adapters.owned[i]->parameters;
     plan->train_examples = session.train.count;
     plan->train_tokens = session.train.tokens;
     plan->train_labels = session.train.counted;

@@ -22,8 +22,8 @@ static uint64_t data_bytes(const lcal__dataset *data)
 static uint64_t weight_bytes(const lcal__session *s)
 {
     uint64_t bytes = s->assembly.weight_bytes;
-    for (size_t i = 0; i < s->adapter_count; i++)
-        bytes += (uint64_t)s->adapters[i].parameters * sizeof(float);
+    for (size_t i = 0; i < s->adapters.count; i++)
+        bytes += (uint64_t)s->adapters.owned[i]->parameters * sizeof(float);
     if (!s->model.directory)
         bytes += (uint64_t)lcal__model_parameters(&s->model.config) * sizeof(float);
     return bytes;

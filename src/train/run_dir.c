@@ -20,10 +20,10 @@ lcal_status lcal__run_dir_open(const char *root, lcal_existing existing, lcal__r
         .metrics = lcal__path_join(root, "metrics.jsonl"),
         .checkpoint = lcal__path_join(root, "checkpoint.h5"),
         .log = lcal__path_join(root, "log.txt"),
-        .calibration_h5 = lcal__path_join(root, "calibration.h5"),
-        .calibration_safetensors = lcal__path_join(root, "calibration.safetensors"),
-        .adapter = lcal__path_join(root, "adapter"),
-        .model = lcal__path_join(root, "model"),
+        .calibration_h5 = lcal__path_join(root, LCAL__RUN_CALIBRATION),
+        .calibration_safetensors = lcal__path_join(root, LCAL__RUN_CALIBRATION_TWIN),
+        .adapter = lcal__path_join(root, LCAL__RUN_ADAPTER),
+        .model = lcal__path_join(root, LCAL__RUN_MODEL),
     };
     if (!out->root || !out->config || !out->metrics || !out->checkpoint || !out->log
         || !out->calibration_h5 || !out->calibration_safetensors || !out->adapter || !out->model)

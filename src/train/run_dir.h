@@ -2,10 +2,9 @@
 #ifndef LCAL_TRAIN_RUN_DIR_H
 #define LCAL_TRAIN_RUN_DIR_H
 
+#include "config/run_files.h"
 #include "config/settings.h"
 #include "lcal/train.h"
-
-#define LCAL__RUN_CONFIG "config.resolved.yaml" /* written first: it makes a directory a run */
 
 /* Paths of everything that a run writes. Zeroed is valid and empty. */
 typedef struct lcal__run_dir {

@@ -33,22 +33,6 @@ static lcal_status open_model(lcal__session *s, const lcal_log *log, lcal_error 
     return lcal__model_random(&config, s->settings->train.seed, &s->model, err);
 }
 
-static lcal_status open_adapters(lcal__session *s, const lcal_log *log, lcal_error *err)
-{
-    const size_t count = s->settings->adapter_count;
-    s->adapters = lcal__calloc(count, sizeof(*s->adapters));
-    s->uses = lcal__calloc(count, sizeof(*s->uses));
-    if (!s->adapters || !s->uses)
-        return lcal__fail_nomem(err, "the list of adapters");
-    for (size_t i = 0; i < count; i++) {
-        const lcal__adapter_setting *setting = &s->settings->adapters[i];
-        LCAL_TRY(lcal__adapter_open(setting->path, &s->model.config, log, &s->adapters[i], err));
-        s->uses[i] = (lcal__adapter_use){&s->adapters[i], (float)setting->weight};
-        s->adapter_count = i + 1;
-    }
-    return LCAL_OK;
-}
-
 /* --- data ------------------------------------------------------------------------------- */
 
 static lcal_status read_data(const lcal__session *s, const char *path, const lcal_log *log,
@@ -128,8 +112,8 @@ static lcal_status load_start(lcal__session *s, lcal_error *err)
     LCAL_TRY(lcal__calib_load(path, &file, err));
     lcal_status status = check_start(&s->spec, &file.facts.spec, path, err);
     if (status == LCAL_OK)
-        status =
-            lcal__calib_facts_check(&file.facts, path, &s->model, s->uses, s->adapter_count, err);
+        status = lcal__calib_facts_check(&file.facts, path, &s->model, s->adapters.uses,
+                                         s->adapters.count, err);
     if (status == LCAL_OK)
         status = lcal__calib_apply(&file, path, &s->assembly.params, err);
     lcal__calib_file_free(&file);
@@ -158,8 +142,8 @@ static lcal_status open_network(lcal__session *s, lcal__session_extent extent, l
         .training = true,
         .shapes_only = extent == LCAL__SESSION_PLANNED,
     };
-    LCAL_TRY(lcal__assemble(&s->model, s->uses, s->adapter_count, &options, &s->exec, &s->assembly,
-                            err));
+    LCAL_TRY(lcal__assemble(&s->model, s->adapters.uses, s->adapters.count, &options, &s->exec,
+                            &s->assembly, err));
     if (s->assembly.params.total == 0)
         return lcal__fail(err, LCAL_CONFIG,
                           "method columns: no adapter changes any of the projections in "
@@ -190,7 +174,7 @@ static lcal_status open_all(lcal__session *s, lcal__session_extent extent, const
         lcal__log(log, LCAL_LOG_NOTICE, "%s", complaint);
     s->exec = lcal__exec_init((size_t)s->settings->train.threads);
     LCAL_TRY(open_model(s, log, err));
-    LCAL_TRY(open_adapters(s, log, err));
+    LCAL_TRY(lcal__adapter_list_open_all(&s->adapters, s->settings, &s->model.config, log, err));
     LCAL_TRY(open_data(s, log, err));
     LCAL_TRY(open_network(s, extent, err));
     LCAL_TRY(lcal__passes_init(&s->passes, s->settings, &s->batcher,
@@ -219,10 +203,7 @@ void lcal__session_close(lcal__session *session)
     lcal__dataset_free(&session->valid);
     lcal__dataset_free(&session->train);
     lcal__assembly_free(&session->assembly);
-    for (size_t i = 0; i < session->adapter_count; i++)
-        lcal__adapter_close(&session->adapters[i]);
-    lcal__free(session->adapters);
-    lcal__free(session->uses);
+    lcal__adapter_list_free(&session->adapters);
     lcal__model_close(&session->model);
     *session = (lcal__session){0};
 }
@@ -230,8 +211,8 @@ void lcal__session_close(lcal__session *session)
 lcal_status lcal__session_facts(const lcal__session *session, lcal__calib_facts *out,
                                 lcal_error *err)
 {
-    LCAL_TRY(lcal__calib_facts_from(&session->model, session->uses, session->adapter_count,
-                                    &session->spec, out, err));
+    LCAL_TRY(lcal__calib_facts_from(&session->model, session->adapters.uses,
+                                    session->adapters.count, &session->spec, out, err));
     out->seed = session->settings->train.seed;
     return LCAL_OK;
 }

@@ -5,6 +5,7 @@
 #ifndef LCAL_TRAIN_SESSION_H
 #define LCAL_TRAIN_SESSION_H
 
+#include "calib/adapter_list.h"
 #include "calib/file.h"
 #include "lcal/train.h"
 #include "train/adamw.h"
@@ -16,9 +17,7 @@ typedef struct lcal__session {
     lcal__exec exec;
     lcal__calib_spec spec;
     lcal__model model;
-    lcal__adapter *adapters;
-    lcal__adapter_use *uses;
-    size_t adapter_count;
+    lcal__adapter_list adapters;
     lcal__assembly assembly;
     lcal__dataset train, valid;
     char data_sha256[LCAL__SHA256_HEX]; /* of the training examples as read */
