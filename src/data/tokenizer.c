@@ -99,6 +99,12 @@ size_t lcal__tokenizer_size(const lcal__tokenizer *t)
     return t->vocab.count;
 }
 
+const int32_t *lcal__tokenizer_prefix(const lcal__tokenizer *t, size_t *count)
+{
+    *count = t->prefix.count;
+    return t->prefix.ids;
+}
+
 int32_t lcal__tokenizer_bos(const lcal__tokenizer *t)
 {
     return t->bos;

@@ -38,6 +38,8 @@ typedef struct lcal__encode_options {
     bool parse_special; /* text that spells a special token becomes that token */
     bool add_special;   /* what the tokenizer's own template puts around a text (BOS, ...), also
                          * where the text itself spells it */
+    bool continues;     /* the text goes on after other text: no space is put before it, as Llama-2
+                         * style tokenizers do at the start */
 } lcal__encode_options;
 
 /* ids of text[0..length), appended to the growing array *ids (base/mem.h's lcal__grow; free with
@@ -69,6 +71,8 @@ lcal_status lcal__tokenizer_stream_end(lcal__decode_stream *stream, lcal__strbuf
                                        lcal_error *err);
 
 size_t lcal__tokenizer_size(const lcal__tokenizer *tokenizer); /* ids are below */
+/* What add_special puts before a text, such as BOS: [*count]. */
+const int32_t *lcal__tokenizer_prefix(const lcal__tokenizer *tokenizer, size_t *count);
 int32_t lcal__tokenizer_bos(const lcal__tokenizer *tokenizer); /* -1: none */
 int32_t lcal__tokenizer_eos(const lcal__tokenizer *tokenizer); /* -1: none */
 /* The id of a token by its exact text as stored (special or not), or -1. */

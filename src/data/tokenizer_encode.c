@@ -8,6 +8,8 @@
 /* One call's working memory and result. */
 typedef struct encoder {
     const lcal__tokenizer *t;
+    const lcal__normalizer *normalizer;
+    const lcal__pretokenizer *pre;
     bool parse_special;
     lcal__bpe bpe;
     lcal__strbuf spelled;   /* a word in GPT-2's spelling */
@@ -124,12 +126,12 @@ static lcal_status around(encoder *e, const lcal__added *added, const char *text
 
 static lcal_status encode_normalized(encoder *e, const char *text, size_t length, lcal_error *err)
 {
-    return lcal__pretokenizer_run(&e->t->pre, text, length, encode_word, e, err);
+    return lcal__pretokenizer_run(e->pre, text, length, encode_word, e, err);
 }
 
 static lcal_status encode_raw(encoder *e, const char *text, size_t length, lcal_error *err)
 {
-    LCAL_TRY(lcal__normalizer_run(&e->t->normalizer, text, length, e->normal, &text, &length, err));
+    LCAL_TRY(lcal__normalizer_run(e->normalizer, text, length, e->normal, &text, &length, err));
     return around(e, &e->t->normalized, text, length, encode_normalized, err);
 }
 
@@ -152,6 +154,25 @@ static lcal_status repair(const char *text, size_t length, lcal__strbuf *out, lc
     return out->failed ? lcal__fail_nomem(err, "text") : LCAL_OK;
 }
 
+/* The tokenizer's two steps without a space put in front. They borrow what the steps own. */
+typedef struct continuing {
+    lcal__normalizer normalizer;
+    lcal__pretokenizer pre;
+} continuing;
+
+static void skip_prefixes(encoder *e, continuing *c)
+{
+    c->normalizer.count = 0;
+    for (size_t i = 0; i < e->t->normalizer.count; i++)
+        if (e->t->normalizer.steps[i].kind != LCAL__NORMAL_PREPEND)
+            c->normalizer.steps[c->normalizer.count++] = e->t->normalizer.steps[i];
+    c->pre = e->t->pre;
+    for (size_t i = 0; i < c->pre.count; i++)
+        c->pre.steps[i].prefix_space = false;
+    e->normalizer = &c->normalizer;
+    e->pre = &c->pre;
+}
+
 static lcal_status encode(encoder *e, const char *text, size_t length,
                           const lcal__encode_options *options, lcal_error *err)
 {
@@ -166,12 +187,17 @@ lcal_status lcal__tokenizer_encode(const lcal__tokenizer *t, const char *text, s
                                    size_t *count, size_t *capacity, lcal_error *err)
 {
     encoder e = {.t = t,
+                 .normalizer = &t->normalizer,
+                 .pre = &t->pre,
                  .parse_special = options->parse_special,
                  .ids = ids,
                  .count = count,
                  .capacity = capacity};
     const size_t before = *count;
     lcal__strbuf repaired = {0};
+    continuing without_prefixes;
+    if (options->continues)
+        skip_prefixes(&e, &without_prefixes);
     if (length > INT_MAX)
         return lcal__fail(err, LCAL_INVALID, "a text of %zu bytes: expected at most %d", length,
                           INT_MAX);

@@ -32,7 +32,7 @@ static bool try_bytes(const char *bytes, size_t size)
         return false;
     }
     static const char text[] = "ab hello <s> \xC3\xA9 ba";
-    const lcal__encode_options options = {true, true};
+    const lcal__encode_options options = {true, true, false};
     int32_t *ids = NULL;
     size_t count = 0, capacity = 0, length;
     char *decoded = NULL;

@@ -63,7 +63,7 @@ static void assert_ids(const int32_t *ids, size_t count, const json_t *expected,
 static void assert_encodes(const lcal__tokenizer *t, const json_t *text, bool parse_special,
                            bool add_special, const json_t *expected)
 {
-    const lcal__encode_options options = {parse_special, add_special};
+    const lcal__encode_options options = {parse_special, add_special, false};
     int32_t *ids = NULL;
     size_t count = 0, capacity = 0;
     assert_int_equal(lcal__tokenizer_encode(t, json_string_value(text), json_string_length(text),

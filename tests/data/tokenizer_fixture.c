@@ -57,7 +57,7 @@ lcal__tokenizer *fixture_parse(const void *bytes, size_t size)
 void fixture_expect(const lcal__tokenizer *t, const char *text, bool parse_special,
                     bool add_special, const int32_t *expected)
 {
-    const lcal__encode_options options = {parse_special, add_special};
+    const lcal__encode_options options = {parse_special, add_special, false};
     int32_t *ids = NULL;
     size_t count = 0, capacity = 0;
     assert_int_equal(

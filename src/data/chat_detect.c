@@ -1,0 +1,117 @@
+/* Which chat format a model was made for, read off the text of its own template. */
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "data/chat_template.h"
+#include "format/json.h"
+
+#define TEMPLATE_MAX ((size_t)4 << 20)
+
+/* Whether each <|user|> message is ended by EOS within its own expression: Zephyr and its kin, but
+ * not Phi-3 (<|end|>), Falcon 3 or GLM (nothing). */
+static bool is_zephyr(const char *text)
+{
+    static const char *const ends[] = {"eos_token", "<|endoftext|>", "</s>"};
+    const char *user = strstr(text, "<|user|>");
+    const char *close = user ? strstr(user, "}}") : NULL;
+    if (!close || !strstr(text, "<|assistant|>"))
+        return false;
+    for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+        const char *end = strstr(user, ends[i]);
+        if (end && end < close)
+            return true;
+    }
+    return false;
+}
+
+static bool recognise(const char *text, lcal__chat_format *out)
+{
+    const bool llama3 = strstr(text, "<|start_header_id|>") && strstr(text, "<|end_header_id|>")
+                        && strstr(text, "<|eot_id|>");
+    /* <|im_sep|>: Phi-4, which writes its headers otherwise. */
+    const bool chatml =
+        strstr(text, "<|im_start|>") && strstr(text, "<|im_end|>") && !strstr(text, "<|im_sep|>");
+    const bool zephyr = is_zephyr(text);
+    if (llama3 + chatml + zephyr != 1)
+        return false;
+    *out = llama3 ? LCAL__CHAT_LLAMA3 : chatml ? LCAL__CHAT_CHATML : LCAL__CHAT_ZEPHYR;
+    return true;
+}
+
+static lcal_status classify(const char *text, const char *source, lcal__chat_format *out,
+                            lcal_error *err)
+{
+    *out = LCAL__CHAT_RAW;
+    if (!*text || recognise(text, out))
+        return LCAL_OK;
+    return lcal__fail(err, LCAL_UNSUPPORTED,
+                      "%s: the chat template is none that is known here; choose one of raw, "
+                      "llama3, chatml, zephyr instead of auto (data.template, --template)",
+                      source);
+}
+
+/* A list of {"name", "template"}: the one called default counts. */
+static lcal_status find_default(const json_t *list, const char *source, const char **out,
+                                lcal_error *err)
+{
+    size_t index;
+    const json_t *item;
+    *out = NULL;
+    json_array_foreach(list, index, item)
+    {
+        const char *name = NULL;
+        LCAL_TRY(lcal__json_string(item, source, "name", &name, err));
+        if (name && strcmp(name, "default") == 0)
+            LCAL_TRY(lcal__json_string(item, source, "template", out, err));
+    }
+    if (*out)
+        return LCAL_OK;
+    return lcal__fail(
+        err, LCAL_UNSUPPORTED,
+        "%s: key chat_template: expected a template called default, found %zu others; "
+        "choose one of raw, llama3, chatml, zephyr instead of auto (data.template, "
+        "--template)",
+        source, json_array_size(list));
+}
+
+static lcal_status detect_in_config(const char *path, lcal__chat_format *out, lcal_error *err)
+{
+    json_t *config = NULL;
+    const char *text = NULL;
+    LCAL_TRY(lcal__json_read_object_reals(path, &config, err));
+    const json_t *value = json_object_get(config, "chat_template");
+    lcal_status status = json_is_array(value)
+                             ? find_default(value, path, &text, err)
+                             : lcal__json_string(config, path, "chat_template", &text, err);
+    if (status == LCAL_OK)
+        status = classify(text ? text : "", path, out, err);
+    json_decref(config);
+    return status;
+}
+
+static lcal_status detect_in_jinja(const char *path, lcal__chat_format *out, lcal_error *err)
+{
+    unsigned char *text = NULL;
+    size_t size;
+    LCAL_TRY(lcal__file_read(path, TEMPLATE_MAX, &text, &size, err));
+    lcal_status status = classify((const char *)text, path, out, err);
+    lcal__free(text);
+    return status;
+}
+
+lcal_status lcal__chat_format_detect(const char *directory, lcal__chat_format *out, lcal_error *err)
+{
+    char *jinja = lcal__path_join(directory, "chat_template.jinja");
+    char *config = lcal__path_join(directory, "tokenizer_config.json");
+    lcal_status status = jinja && config ? LCAL_OK : lcal__fail_nomem(err, directory);
+    *out = LCAL__CHAT_RAW;
+    /* The file of its own is the newer way and wins. */
+    if (status == LCAL_OK && lcal__path_is_file(jinja))
+        status = detect_in_jinja(jinja, out, err);
+    else if (status == LCAL_OK && lcal__path_is_file(config))
+        status = detect_in_config(config, out, err);
+    lcal__free(jinja);
+    lcal__free(config);
+    return status;
+}
