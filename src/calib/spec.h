@@ -25,12 +25,6 @@ typedef struct lcal__calib_spec {
     lcal__targets targets; /* lc, lcpp, lora, columns: bit (1 << lcal__proj) */
 } lcal__calib_spec;
 
-/* A frozen adapter and the weight it is merged with: W' = W + sum weight * scale * B A. */
-typedef struct lcal__adapter_use {
-    const lcal__adapter *adapter;
-    float weight;
-} lcal__adapter_use;
-
 lcal__calib_spec lcal__calib_spec_from(const lcal__settings *settings);
 
 /* True where the method trains this projection. */

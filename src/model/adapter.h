@@ -31,6 +31,13 @@ typedef struct lcal__adapter {
     void *storage;
 } lcal__adapter;
 
+/* A frozen adapter and the weight it is merged with; an exact sum is W' = W + sum weight * scale *
+ * B A. */
+typedef struct lcal__adapter_use {
+    const lcal__adapter *adapter;
+    float weight;
+} lcal__adapter_use;
+
 /* Names and shapes are checked against `config`. Also accepts DIR/NAME for a single named adapter
  * below DIR. */
 lcal_status lcal__adapter_open(const char *directory, const lcal__model_config *config,
