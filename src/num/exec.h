@@ -5,6 +5,7 @@
 #ifndef LCAL_NUM_EXEC_H
 #define LCAL_NUM_EXEC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/threads.h"
@@ -13,6 +14,9 @@
 typedef struct lcal__exec {
     size_t threads;               /* at least 1 */
     const lcal__kernels *kernels; /* never NULL */
+    /* Matrix products (x W^T only) give a row the same bits whatever rows are beside it (dots.h);
+     * false: as fast as can be for many rows. */
+    bool row_invariant;
 } lcal__exec;
 
 /* threads 0: as many as there are processors. */

@@ -1,10 +1,12 @@
 #include "num/gemm.h"
 
+#include <assert.h>
 #include <cblas.h>
 #include <omp.h>
 #include <stdint.h>
 #include <string.h>
 
+#include "num/dots.h"
 #include "num/panels.h"
 #include "num/tiles.h"
 
@@ -63,12 +65,40 @@ static void run_tile(void *context, size_t index, size_t worker)
              job->beta, c, job->ldc);
 }
 
+/* C = start + alpha A B^T, row by row alike. */
+static void multiply_rows(const lcal__exec *exec, size_t m, size_t n, size_t k, float alpha,
+                          const float *a, size_t lda, const float *b, size_t ldb,
+                          const lcal__start *start, float *c, size_t ldc)
+{
+    const lcal__dots product = {
+        .m = m,
+        .n = n,
+        .k = k,
+        .alpha = alpha,
+        .a = a,
+        .lda = lda,
+        .b = b,
+        .dtype = LCAL__F32,
+        .ldb = ldb,
+        .start = *start,
+        .c = c,
+        .ldc = ldc,
+    };
+    lcal__dots_run(exec, &product, NULL);
+}
+
 void lcal__gemm(const lcal__exec *exec, bool ta, bool tb, size_t m, size_t n, size_t k, float alpha,
                 const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
                 size_t ldc)
 {
     if (m == 0 || n == 0)
         return;
+    if (exec->row_invariant) {
+        assert(!ta && tb && (beta == 0.0f || beta == 1.0f));
+        const lcal__start start = {.rows = beta == 0.0f ? NULL : c, .ld = ldc};
+        multiply_rows(exec, m, n, k, alpha, a, lda, b, ldb, &start, c, ldc);
+        return;
+    }
     if (k == 0) {
         scale_rows(m, n, beta, c, ldc);
         return;
@@ -145,6 +175,11 @@ void lcal__gemm_from(const lcal__exec *exec, bool tb, size_t m, size_t n, size_t
                      size_t lda, const float *b, size_t ldb, const lcal__start *start, float *c,
                      size_t ldc)
 {
+    if (exec->row_invariant) {
+        assert(tb);
+        multiply_rows(exec, m, n, k, 1.0f, a, lda, b, ldb, start, c, ldc);
+        return;
+    }
     if (!lcal__panels_fit(exec->kernels, m, n, k)) {
         const float beta = lcal__start_fill(exec, start, m, n, c, ldc);
         lcal__gemm(exec, false, tb, m, n, k, 1.0f, a, lda, b, ldb, beta, c, ldc);

@@ -14,7 +14,8 @@
 /*
  * C[m,n] = alpha op(A)[m,k] op(B)[k,n] + beta C; lda, ldb, ldc: floats from row to row as stored
  * (A is [k,m] as stored where ta). beta 0 does not read C. Sizes up to INT_MAX each (the planner
- * checks); any of them may be 0.
+ * checks); any of them may be 0. Where exec is row_invariant only A B^T with beta 0 or 1, here and
+ * in lcal__gemm_from.
  */
 void lcal__gemm(const lcal__exec *exec, bool ta, bool tb, size_t m, size_t n, size_t k, float alpha,
                 const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,

@@ -85,6 +85,11 @@ typedef struct lcal__kernels {
                           size_t depth_step, const float *panel, size_t m, size_t n, size_t k,
                           float *c, size_t ldc);
 
+    /* c[m, n] = start + alpha a[m, k] b[n, k]^T; an element depends on its own rows alone, not on m,
+     * n or its place among them. */
+    void (*dots)(const lcal__start *start, float alpha, const float *a, size_t lda, const float *b,
+                 size_t ldb, size_t m, size_t n, size_t k, float *c, size_t ldc);
+
     /* Widening of stored types. */
     void (*widen_bf16)(float *dst, const uint16_t *src, size_t n);
     void (*widen_f16)(float *dst, const uint16_t *src, size_t n);

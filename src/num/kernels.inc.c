@@ -10,6 +10,7 @@
 #include "num/kernels_vector.inc.c"
 
 #include "num/kernels_activation.inc.c"
+#include "num/kernels_dots.inc.c"
 #include "num/kernels_norm.inc.c"
 #include "num/kernels_optimiser.inc.c"
 #include "num/kernels_panel.inc.c"
@@ -38,6 +39,7 @@ const lcal__kernels JOIN_OF(lcal__kernels_, LCAL_KERNELS) = {.name = TEXT_OF(LCA
                                                              .max = max,
                                                              .exp_sum = exp_sum,
                                                              .adamw = adamw,
+                                                             .dots = dots,
                                                              .widen_bf16 = widen_bf16,
                                                              .widen_f16 = widen_f16,
                                                              PANEL_KERNELS};

@@ -1,5 +1,8 @@
 #include "num/weight.h"
 
+#include <assert.h>
+
+#include "num/dots.h"
 #include "num/gemm.h"
 #include "num/tiles.h"
 
@@ -7,6 +10,7 @@
 #define PANEL_FLOATS 131072
 /* Longest side of a panel along C, so that it stays deep enough along the sum. */
 #define PANEL_SIDE 512
+_Static_assert(PANEL_FLOATS >= LCAL__DOTS_SCRATCH, "one scratch serves both kinds of product");
 
 size_t lcal__weight_scratch(const lcal__weight *w, size_t threads)
 {
@@ -86,12 +90,33 @@ void lcal__weight_forward(const lcal__exec *exec, const lcal__weight *w, const f
                           const lcal__start *start, float *y, float *scratch)
 {
     static const lcal__start nothing;
-    multiply(exec, w, true, x, n, start ? start : &nothing, y, scratch);
+    if (!start)
+        start = &nothing;
+    if (!exec->row_invariant) {
+        multiply(exec, w, true, x, n, start, y, scratch);
+        return;
+    }
+    const lcal__dots dots = {
+        .m = n,
+        .n = w->rows,
+        .k = w->cols,
+        .alpha = 1.0f,
+        .a = x,
+        .lda = w->cols,
+        .b = w->data,
+        .dtype = w->dtype,
+        .ldb = w->cols,
+        .start = *start,
+        .c = y,
+        .ldc = w->rows,
+    };
+    lcal__dots_run(exec, &dots, scratch);
 }
 
 void lcal__weight_backward(const lcal__exec *exec, const lcal__weight *w, const float *dy, size_t n,
                            bool add, float *dx, float *scratch)
 {
+    assert(!exec->row_invariant);
     const lcal__start start = {.rows = add ? dx : NULL, .ld = w->cols};
     multiply(exec, w, false, dy, n, &start, dx, scratch);
 }

@@ -20,7 +20,8 @@ typedef struct lcal__weight {
 /* Floats of scratch that the products below need on up to `threads` threads; 0 for F32. */
 size_t lcal__weight_scratch(const lcal__weight *w, size_t threads);
 
-/* y[n, rows] = start + x[n, cols] W^T; start NULL: nothing. */
+/* y[n, rows] = start + x[n, cols] W^T; start NULL: nothing. The one product where exec is
+ * row_invariant; then what is stored in 16 bits gives the bits of the same numbers in F32. */
 void lcal__weight_forward(const lcal__exec *exec, const lcal__weight *w, const float *x, size_t n,
                           const lcal__start *start, float *y, float *scratch);
 

@@ -147,7 +147,7 @@ static void test_starts(void **state)
             float *c = numbers_new(o.size_c, 0, 0, 0);
             for (size_t t = 0; t < count; t++)
                 for (size_t threads = 1; threads <= 3; threads += 2) {
-                    const lcal__exec exec = {threads, tables[t]};
+                    const lcal__exec exec = {.threads = threads, .kernels = tables[t]};
                     const lcal__start start = {.rows = !rows      ? NULL
                                                        : in_place ? c
                                                                   : o.c,
