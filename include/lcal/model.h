@@ -46,6 +46,9 @@ LCAL_API lcal_status lcal_model_open_config(const lcal_config *config,
 
 LCAL_API void lcal_model_close(lcal_model **model);
 
+/* Token ids are below this; logits are this many. */
+LCAL_API size_t lcal_model_vocab(const lcal_model *model);
+
 /* Adds a PEFT LoRA adapter with its weight. LCAL_SHAPE: made for another base. On failure the model
  * is as it was. Takes a calibration off: it belongs to the adapters it was trained with. */
 LCAL_API lcal_status lcal_model_add_adapter(lcal_model *model, const char *directory, double weight,

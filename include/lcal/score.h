@@ -1,6 +1,9 @@
 /*
- * Scoring: the negative log-likelihood of every labelled token under a base, its adapters and a
- * calibration, and the logits where wanted.
+ * Scoring: the negative log-likelihood of every labelled token under a composed model, and the
+ * logits where wanted. Nats, natural logarithm, f32.
+ *
+ * labels[t] is what the model should predict at position t after having read ids[0..t); -100 is no
+ * label, and labels[0] never counts.
  */
 #ifndef LCAL_SCORE_H
 #define LCAL_SCORE_H
@@ -8,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lcal/log.h"
+#include "lcal/model.h"
 #include "lcal/status.h"
 
 #ifdef __cplusplus
@@ -17,18 +20,10 @@ extern "C" {
 
 typedef enum lcal_logits { LCAL_LOGITS_NONE, LCAL_LOGITS_LAST, LCAL_LOGITS_ALL } lcal_logits;
 
-/* Zeroed but for `model` and `file` is valid. Strings are borrowed. */
+/* Zeroed but for `file` is valid. Strings are borrowed. */
 typedef struct lcal_score_options {
-    const char *model;             /* Hugging Face directory */
-    const char *const *adapters;   /* PEFT directories */
-    const double *adapter_weights; /* one an adapter; NULL: 1.0 each */
-    size_t adapter_count;
-    const char *calibration; /* .h5 or .safetensors; NULL: none */
-    const char *file;        /* .jsonl, plain or gzip */
-    lcal_logits logits;
-    size_t threads; /* 0: all processors */
-    int low_memory; /* not 0: weights stay as stored, adapters factored */
-    const lcal_log *log;
+    const char *file;   /* .jsonl, plain or gzip */
+    lcal_logits logits; /* which positions' logits a row has */
 } lcal_score_options;
 
 /* One line of input. Pointers are valid during the call. */
@@ -45,8 +40,19 @@ typedef struct lcal_score_row {
 /* Called once a line, in order; a status other than LCAL_OK ends the scoring and is returned. */
 typedef lcal_status lcal_score_fn(void *user, const lcal_score_row *row, lcal_error *err);
 
-LCAL_API lcal_status lcal_score(const lcal_score_options *options, lcal_score_fn *fn, void *user,
-                                lcal_error *err);
+/* Scores every example of options->file. LCAL_FORMAT: a line that is no example of this model's
+ * vocabulary; LCAL_NUMERIC: a loss that is not finite; else what fn returned. */
+LCAL_API lcal_status lcal_score(lcal_model *model, const lcal_score_options *options,
+                                lcal_score_fn *fn, void *user, lcal_error *err);
+
+/*
+ * Scores one example in memory. ids: [count], count > 0; labels: [count], NULL: every id after the
+ * first is its own label. nll: [count] nats, nll[t] of labels[t], NAN where there is none. logits:
+ * [count, lcal_model_vocab], row t what the model expects after ids[t]; NULL: not wanted.
+ * LCAL_INVALID: an id or label out of range; nll and logits are then as they were.
+ */
+LCAL_API lcal_status lcal_score_ids(lcal_model *model, const int32_t *ids, const int32_t *labels,
+                                    size_t count, float *nll, float *logits, lcal_error *err);
 
 #ifdef __cplusplus
 }

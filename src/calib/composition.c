@@ -22,6 +22,11 @@ void lcal_model_close(lcal_model **model)
     *model = NULL;
 }
 
+size_t lcal_model_vocab(const lcal_model *model)
+{
+    return model->base.config.vocab;
+}
+
 /* --- changes ---------------------------------------------------------------------------- */
 
 static void disassemble(lcal_model *m)

@@ -71,15 +71,18 @@ static void test_score(void **state)
     (void)state;
     char path[64];
     write_rows(path, 9);
-    const lcal_score_options options = {
-        .model = model_path(), .file = path, .logits = LCAL_LOGITS_LAST, .threads = 1};
+    const lcal_score_options options = {.file = path, .logits = LCAL_LOGITS_LAST};
+    const lcal_model_options one_thread = {.threads = 1};
     lcal_error err = {0};
+    lcal_model *model = NULL;
     seen all = {.stop_after = 100}, some = {.stop_after = 4};
-    assert_int_equal(lcal_score(&options, count_row, &all, &err), LCAL_OK);
+    assert_int_equal(lcal_model_open(model_path(), &one_thread, &model, &err), LCAL_OK);
+    assert_int_equal(lcal_score(model, &options, count_row, &all, &err), LCAL_OK);
     assert_int_equal(all.rows, 9);
-    assert_int_equal(lcal_score(&options, count_row, &some, &err), LCAL_IO);
+    assert_int_equal(lcal_score(model, &options, count_row, &some, &err), LCAL_IO);
     assert_int_equal(some.rows, 4);
     assert_string_equal(err.message, "enough");
+    lcal_model_close(&model);
     unlink(path);
 }
 
@@ -88,18 +91,24 @@ static void test_arguments(void **state)
     (void)state;
     lcal_error err = {0};
     char *text = NULL;
+    lcal_model *model = NULL;
     const lcal_score_options nothing = {0};
-    const double not_finite = INFINITY;
-    const char *adapter = "lora_a";
-    const lcal_score_options weight = {.model = model_path(),
-                                       .file = "rows",
-                                       .adapters = &adapter,
-                                       .adapter_weights = &not_finite,
-                                       .adapter_count = 1};
-    assert_int_equal(lcal_score(&nothing, count_row, NULL, &err), LCAL_INVALID);
-    assert_int_equal(lcal_score(NULL, count_row, NULL, NULL), LCAL_INVALID);
-    assert_int_equal(lcal_score(&weight, count_row, NULL, &err), LCAL_INVALID);
+    const int32_t id = 1;
+    float nll;
+    assert_int_equal(lcal_model_open(NULL, NULL, &model, &err), LCAL_INVALID);
+    assert_int_equal(lcal_model_open(model_path(), NULL, NULL, &err), LCAL_INVALID);
+    assert_int_equal(lcal_model_open(model_path(), NULL, &model, &err), LCAL_OK);
+    assert_int_equal(lcal_model_add_adapter(model, "lora_a", INFINITY, &err), LCAL_INVALID);
     assert_non_null(strstr(err.message, "lora_a"));
+    assert_int_equal(lcal_model_add_adapter(model, NULL, 1.0, &err), LCAL_INVALID);
+    assert_int_equal(lcal_model_calibrate(NULL, NULL, &err), LCAL_INVALID);
+    assert_int_equal(lcal_score(model, &nothing, count_row, NULL, &err), LCAL_INVALID);
+    assert_int_equal(lcal_score(NULL, NULL, count_row, NULL, NULL), LCAL_INVALID);
+    assert_int_equal(lcal_score_ids(model, &id, NULL, 0, &nll, NULL, &err), LCAL_INVALID);
+    assert_int_equal(lcal_score_ids(model, &id, NULL, 1, NULL, NULL, &err), LCAL_INVALID);
+    lcal_model_close(&model);
+    lcal_model_close(&model);
+    lcal_model_close(NULL);
     assert_int_equal(lcal_inspect(NULL, LCAL_INSPECT_TEXT, &text, &err), LCAL_INVALID);
     assert_null(text);
 }

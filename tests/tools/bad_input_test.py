@@ -103,7 +103,7 @@ COMMAND_LINE = [
     (["train", "c.yaml", "--resum", "x"], 2, ["--resum", "--resume"]),
     (["train", "--resume", "no-such-run"], 2, ["no-such-run"]),
     (["train", "c.yaml", "--resume", "run"], 2, ["--resume", "CONFIG"]),
-    (["score", "rows.jsonl"], 2, ["--model DIR is missing"]),
+    (["score", "rows.jsonl"], 2, ["--model DIR or --run RUN is missing"]),
     (["score", "--model", "no-such-model", "rows.jsonl"], 5, ["no-such-model", "config.json"]),
     (["score", "--model", "model", "no-such-file.jsonl"], 5, ["no-such-file.jsonl"]),
     (["score", "--model", "model", "--adapter", "no-such:0.5", "rows.jsonl"], 5, ["no-such"]),

@@ -81,7 +81,8 @@ class Usage(unittest.TestCase):
         self.check([], 2, "a command is missing")
         self.check(["train"], 2, "CONFIG is missing")
         self.check(["inspect"], 2, "FILE or DIR is missing")
-        self.check(["score", "a", "b"], 2, 'unexpected argument "b"', "--model DIR is missing")
+        self.check(["bench", "x"], 2, 'unexpected argument "x"', "--shape NAME is missing")
+        self.check(["score", "a"], 2, "--model DIR or --run RUN is missing", "lcal help score")
 
 
 class Output(unittest.TestCase):
