@@ -4,11 +4,13 @@
 
 #include "lcal/bench.h"
 #include "lcal/config.h"
+#include "lcal/file.h"
 #include "lcal/inspect.h"
 #include "lcal/log.h"
 #include "lcal/model.h"
 #include "lcal/score.h"
 #include "lcal/status.h"
+#include "lcal/table.h"
 #include "lcal/tokenizer.h"
 #include "lcal/train.h"
 #include "lcal/version.h"
