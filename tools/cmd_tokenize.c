@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cache.h"
 #include "commands.h"
 #include "exit.h"
 #include "json_in.h"
@@ -158,7 +159,9 @@ static int run(const cli_call *call)
     lcal_tokenizer *tokenizer = NULL;
     if (!v->model == !v->tokenizer)
         return cli_usage_error(call->command, "give either --model or --tokenizer");
-    if (lcal_tokenizer_open(v->model ? v->model : v->tokenizer, NULL, &tokenizer, &err) != LCAL_OK)
+    if (lcal_tokenizer_open_cached(v->model ? v->model : v->tokenizer, cache_directory(), NULL,
+                                   &tokenizer, &err)
+        != LCAL_OK)
         return exit_failure("tokenize", &err);
     FILE *input = file ? fopen(file, "rb") : stdin;
     int status = 0;

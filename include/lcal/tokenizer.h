@@ -23,6 +23,14 @@ typedef struct lcal_tokenizer lcal_tokenizer;
  * directory that holds one. Immutable afterwards: one may serve many threads. log may be NULL. */
 LCAL_API lcal_status lcal_tokenizer_open(const char *path, const lcal_log *log,
                                          lcal_tokenizer **out, lcal_error *err);
+
+/* The same with a directory, made if need be, where what is slow to read in a large tokenizer.json
+ * is kept for the next time: tens of milliseconds instead of hundreds. Keyed by the file's content,
+ * checksummed, limited in size, safe to delete; one that cannot be read or written is no error.
+ * cache: NULL or "" for none. */
+LCAL_API lcal_status lcal_tokenizer_open_cached(const char *path, const char *cache,
+                                                const lcal_log *log, lcal_tokenizer **out,
+                                                lcal_error *err);
 LCAL_API void lcal_tokenizer_close(lcal_tokenizer **tokenizer);
 
 typedef enum lcal_encode_flags {

@@ -300,6 +300,16 @@ bool lcal__path_is_file(const char *path)
     return stat(path, &info) == 0 && S_ISREG(info.st_mode);
 }
 
+bool lcal__path_facts(const char *path, uint64_t *size, int64_t *changed)
+{
+    struct stat info;
+    if (stat(path, &info) != 0 || !S_ISREG(info.st_mode))
+        return false;
+    *size = (uint64_t)info.st_size;
+    *changed = (int64_t)info.st_mtime;
+    return true;
+}
+
 bool lcal__path_is_dir(const char *path)
 {
     struct stat info;

@@ -65,6 +65,9 @@ lcal_status lcal__dir_make(const char *path, lcal_error *err);
 bool lcal__path_is_file(const char *path);
 bool lcal__path_is_dir(const char *path);
 
+/* Size, and time of the last change in seconds since 1970; false where path is no regular file. */
+bool lcal__path_facts(const char *path, uint64_t *size, int64_t *changed);
+
 /* True where a directory has no entries but "." and ".."; false also where it cannot be read. */
 bool lcal__dir_is_empty(const char *path);
 

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "data/bytelevel.h"
+#include "data/tokenizer_cache.h"
 #include "data/tokenizer_parts.h"
 
 lcal_status lcal__id_list_add(lcal__id_list *list, int32_t id, lcal_error *err)
@@ -14,23 +15,8 @@ lcal_status lcal__id_list_add(lcal__id_list *list, int32_t id, lcal_error *err)
     return LCAL_OK;
 }
 
-lcal_status lcal__tokenizer_new(lcal__tokenizer **out, lcal_error *err)
+void lcal__tokenizer_clear(lcal__tokenizer *t)
 {
-    lcal__tokenizer *t = lcal__calloc(1, sizeof(*t));
-    if (!t)
-        return lcal__fail_nomem(err, "tokenizer");
-    for (size_t i = 0; i < 256; i++)
-        t->byte_ids[i] = -1;
-    t->unk = t->bos = t->eos = -1;
-    *out = t;
-    return LCAL_OK;
-}
-
-void lcal__tokenizer_close(lcal__tokenizer **tokenizer)
-{
-    lcal__tokenizer *t = *tokenizer;
-    if (!t)
-        return;
     lcal__vocab_free(&t->vocab);
     lcal__added_free(&t->raw);
     lcal__added_free(&t->normalized);
@@ -40,7 +26,27 @@ void lcal__tokenizer_close(lcal__tokenizer **tokenizer)
     lcal__free(t->prefix.ids);
     lcal__free(t->suffix.ids);
     lcal__free(t->decoder.space);
-    lcal__free(t);
+    *t = (lcal__tokenizer){0};
+    for (size_t i = 0; i < 256; i++)
+        t->byte_ids[i] = -1;
+    t->unk = t->bos = t->eos = -1;
+}
+
+lcal_status lcal__tokenizer_new(lcal__tokenizer **out, lcal_error *err)
+{
+    lcal__tokenizer *t = lcal__calloc(1, sizeof(*t));
+    if (!t)
+        return lcal__fail_nomem(err, "tokenizer");
+    lcal__tokenizer_clear(t);
+    *out = t;
+    return LCAL_OK;
+}
+
+void lcal__tokenizer_close(lcal__tokenizer **tokenizer)
+{
+    if (*tokenizer)
+        lcal__tokenizer_clear(*tokenizer);
+    lcal__free(*tokenizer);
     *tokenizer = NULL;
 }
 
@@ -74,16 +80,18 @@ static bool begins_with_brace(const char *text, size_t size)
     return at < size && text[at] == '{';
 }
 
-lcal_status lcal__tokenizer_parse(const void *bytes, size_t size, const char *source,
-                                  lcal__tokenizer **out, lcal_error *err)
+lcal_status lcal__tokenizer_parse_cached(const void *bytes, size_t size, const char *source,
+                                         const char *cache, lcal__tokenizer **out, lcal_error *err)
 {
+    const bool cached = cache && *cache && size >= LCAL__CACHE_WORTH;
     lcal__tokenizer *t = NULL;
     LCAL_TRY(lcal__tokenizer_new(&t, err));
     lcal_status status;
     if (size >= 4 && memcmp(bytes, "GGUF", 4) == 0)
         status = lcal__tokenizer_read_gguf(t, bytes, size, source, err);
     else if (begins_with_brace(bytes, size))
-        status = lcal__tokenizer_read_json(t, bytes, size, source, err);
+        status = cached ? lcal__tokenizer_read_cached(t, bytes, size, source, cache, err)
+                        : lcal__tokenizer_read_json(t, bytes, size, source, err);
     else
         status = lcal__tokenizer_read_llama2c(t, bytes, size, source, err);
     if (status == LCAL_OK)
@@ -92,6 +100,12 @@ lcal_status lcal__tokenizer_parse(const void *bytes, size_t size, const char *so
         lcal__tokenizer_close(&t);
     *out = t;
     return status;
+}
+
+lcal_status lcal__tokenizer_parse(const void *bytes, size_t size, const char *source,
+                                  lcal__tokenizer **out, lcal_error *err)
+{
+    return lcal__tokenizer_parse_cached(bytes, size, source, NULL, out, err);
 }
 
 size_t lcal__tokenizer_size(const lcal__tokenizer *t)

@@ -29,6 +29,10 @@ typedef struct lcal_tokenizer lcal__tokenizer;
  */
 lcal_status lcal__tokenizer_open(const char *path, const lcal_log *log, lcal__tokenizer **out,
                                  lcal_error *err);
+/* The same, and a large tokenizer.json is read from, and put into, the cache in directory `cache`
+ * (data/tokenizer_cache.h). NULL or "": no cache. A cache that cannot be used is no error. */
+lcal_status lcal__tokenizer_open_cached(const char *path, const char *cache, const lcal_log *log,
+                                        lcal__tokenizer **out, lcal_error *err);
 /* The same from memory; `source` is what messages call it. bytes need not outlive the call. */
 lcal_status lcal__tokenizer_parse(const void *bytes, size_t size, const char *source,
                                   lcal__tokenizer **out, lcal_error *err);

@@ -10,6 +10,12 @@ lcal_status lcal_tokenizer_open(const char *path, const lcal_log *log, lcal_toke
     return lcal__tokenizer_open(path, log, out, err);
 }
 
+lcal_status lcal_tokenizer_open_cached(const char *path, const char *cache, const lcal_log *log,
+                                       lcal_tokenizer **out, lcal_error *err)
+{
+    return lcal__tokenizer_open_cached(path, cache, log, out, err);
+}
+
 void lcal_tokenizer_close(lcal_tokenizer **tokenizer)
 {
     lcal__tokenizer_close(tokenizer);

@@ -71,15 +71,12 @@ static lcal_status read_added(lcal__tokenizer *t, const json_t *list, const char
     return LCAL_OK;
 }
 
-static lcal_status read_root(lcal__tokenizer *t, const json_t *root, const char *source,
-                             lcal_error *err)
+lcal_status lcal__tokenizer_json_rest(lcal__tokenizer *t, const json_t *root, const char *source,
+                                      lcal_error *err)
 {
     const json_t *model = json_object_get(root, "model");
-    if (!json_is_object(model))
-        return lcal__fail(err, LCAL_FORMAT, "%s: model: expected an object, found %s", source,
-                          lcal__json_type(model));
     LCAL_TRY(lcal__tokenizer_json_pre(t, json_object_get(root, "pre_tokenizer"), source, err));
-    LCAL_TRY(lcal__tokenizer_json_model(t, model, source, err));
+    LCAL_TRY(lcal__tokenizer_json_options(t, model, source, err));
     LCAL_TRY(lcal__tokenizer_json_normalizer(t, json_object_get(root, "normalizer"), source, err));
     LCAL_TRY(read_added(t, json_object_get(root, "added_tokens"), source, err));
     LCAL_TRY(lcal__tokenizer_json_post(t, json_object_get(root, "post_processor"), source, err));
@@ -91,7 +88,9 @@ lcal_status lcal__tokenizer_read_json(lcal__tokenizer *t, const void *bytes, siz
 {
     json_t *root = NULL;
     LCAL_TRY(lcal__json_parse(bytes, size, source, &root, err));
-    lcal_status status = read_root(t, root, source, err);
+    lcal_status status = lcal__tokenizer_json_tables(t, root, source, err);
+    if (status == LCAL_OK)
+        status = lcal__tokenizer_json_rest(t, root, source, err);
     json_decref(root);
     return status;
 }

@@ -85,8 +85,8 @@ static lcal_status refuse_others(const json_t *model, const char *source, lcal_e
     return LCAL_OK;
 }
 
-static lcal_status read_options(lcal__tokenizer *t, const json_t *model, const char *source,
-                                lcal_error *err)
+lcal_status lcal__tokenizer_json_options(lcal__tokenizer *t, const json_t *model,
+                                         const char *source, lcal_error *err)
 {
     const char *unk = NULL;
     bool byte_fallback = false;
@@ -107,11 +107,14 @@ static lcal_status read_options(lcal__tokenizer *t, const json_t *model, const c
     return LCAL_OK;
 }
 
-lcal_status lcal__tokenizer_json_model(lcal__tokenizer *t, const json_t *model, const char *source,
-                                       lcal_error *err)
+lcal_status lcal__tokenizer_json_tables(lcal__tokenizer *t, const json_t *root, const char *source,
+                                        lcal_error *err)
 {
+    const json_t *model = json_object_get(root, "model");
+    if (!json_is_object(model))
+        return lcal__fail(err, LCAL_FORMAT, "%s: model: expected an object, found %s", source,
+                          lcal__json_type(model));
     LCAL_TRY(refuse_others(model, source, err));
     LCAL_TRY(read_vocab(t, json_object_get(model, "vocab"), source, err));
-    LCAL_TRY(read_merges(t, json_object_get(model, "merges"), source, err));
-    return read_options(t, model, source, err);
+    return read_merges(t, json_object_get(model, "merges"), source, err);
 }

@@ -96,11 +96,12 @@ static lcal_status read_config(lcal__tokenizer *t, const char *path, lcal_error 
     return status;
 }
 
-static lcal_status open_file(const char *path, lcal__tokenizer **out, lcal_error *err)
+static lcal_status open_file(const char *path, const char *cache, lcal__tokenizer **out,
+                             lcal_error *err)
 {
     lcal__map map = {0};
     LCAL_TRY(lcal__map_open(path, &map, err));
-    lcal_status status = lcal__tokenizer_parse(map.data, map.size, path, out, err);
+    lcal_status status = lcal__tokenizer_parse_cached(map.data, map.size, path, cache, out, err);
     lcal__map_close(&map);
     if (status == LCAL_OK && has_suffix(path, "tokenizer.json"))
         status = read_config(*out, path, err);
@@ -109,17 +110,23 @@ static lcal_status open_file(const char *path, lcal__tokenizer **out, lcal_error
     return status;
 }
 
-lcal_status lcal__tokenizer_open(const char *path, const lcal_log *log, lcal__tokenizer **out,
-                                 lcal_error *err)
+lcal_status lcal__tokenizer_open_cached(const char *path, const char *cache, const lcal_log *log,
+                                        lcal__tokenizer **out, lcal_error *err)
 {
     char *file = NULL;
     *out = NULL;
     if (lcal__path_is_dir(path))
         LCAL_TRY(find_in(path, &file, err));
-    lcal_status status = open_file(file ? file : path, out, err);
+    lcal_status status = open_file(file ? file : path, cache, out, err);
     if (status == LCAL_OK)
         lcal__log(log, LCAL_LOG_INFO, "%s: %zu tokens, %zu merges", file ? file : path,
                   (*out)->vocab.used, (*out)->merges.count);
     lcal__free(file);
     return status;
+}
+
+lcal_status lcal__tokenizer_open(const char *path, const lcal_log *log, lcal__tokenizer **out,
+                                 lcal_error *err)
+{
+    return lcal__tokenizer_open_cached(path, NULL, log, out, err);
 }

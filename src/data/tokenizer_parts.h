@@ -54,11 +54,18 @@ struct lcal_tokenizer {
 /* An empty tokenizer with all ids -1. */
 lcal_status lcal__tokenizer_new(lcal__tokenizer **out, lcal_error *err);
 
+/* Frees what a tokenizer holds and makes it empty. */
+void lcal__tokenizer_clear(lcal__tokenizer *tokenizer);
+
 /* Checks that all text can be encoded and finishes the search tables: the end of every reader. */
 lcal_status lcal__tokenizer_finish(lcal__tokenizer *tokenizer, const char *source, lcal_error *err);
 
 /* Sets byte_ids of a byte-level vocabulary. */
 void lcal__tokenizer_find_bytes(lcal__tokenizer *tokenizer);
+
+/* lcal__tokenizer_parse with a cache directory (NULL or "": none). */
+lcal_status lcal__tokenizer_parse_cached(const void *bytes, size_t size, const char *source,
+                                         const char *cache, lcal__tokenizer **out, lcal_error *err);
 
 /* The three readers: fill an empty tokenizer from a whole file. Messages begin with `source`. */
 lcal_status lcal__tokenizer_read_json(lcal__tokenizer *tokenizer, const void *bytes, size_t size,
@@ -68,9 +75,16 @@ lcal_status lcal__tokenizer_read_gguf(lcal__tokenizer *tokenizer, const void *by
 lcal_status lcal__tokenizer_read_llama2c(lcal__tokenizer *tokenizer, const void *bytes, size_t size,
                                          const char *source, lcal_error *err);
 
+/* tokenizer.json in two steps: the tables of its model (vocabulary and merges, nearly all of its
+ * bytes), then everything else, for which the tables may also come from a cache. */
+lcal_status lcal__tokenizer_json_tables(lcal__tokenizer *tokenizer, const json_t *root,
+                                        const char *source, lcal_error *err);
+lcal_status lcal__tokenizer_json_rest(lcal__tokenizer *tokenizer, const json_t *root,
+                                      const char *source, lcal_error *err);
+
 /* Parts of tokenizer.json, each from its own member (may be null). */
-lcal_status lcal__tokenizer_json_model(lcal__tokenizer *tokenizer, const json_t *model,
-                                       const char *source, lcal_error *err);
+lcal_status lcal__tokenizer_json_options(lcal__tokenizer *tokenizer, const json_t *model,
+                                         const char *source, lcal_error *err);
 lcal_status lcal__tokenizer_json_normalizer(lcal__tokenizer *tokenizer, const json_t *normalizer,
                                             const char *source, lcal_error *err);
 lcal_status lcal__tokenizer_json_pre(lcal__tokenizer *tokenizer, const json_t *pre,
