@@ -160,6 +160,11 @@ const lcal_log *lcal__composition_log(const lcal__composition *composition)
 
 /* --- the tokenizer ---------------------------------------------------------------------- */
 
+const char *lcal__composition_text_directory(const lcal__composition *composition)
+{
+    return composition->tokenizer_path;
+}
+
 static lcal_status open_tokenizer(const lcal_model *m, const char *path, lcal__tokenizer **out,
                                   lcal_error *err)
 {
