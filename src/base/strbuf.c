@@ -47,6 +47,23 @@ void lcal__strbuf_printf(lcal__strbuf *buf, const char *format, ...)
     buf->length += (size_t)length;
 }
 
+void lcal__strbuf_add_utf8(lcal__strbuf *buf, const char *text, size_t length)
+{
+    size_t done = 0, size;
+    for (size_t at = 0; at < length; at += size) {
+        size = lcal__utf8_valid(text + at, length - at);
+        if (size)
+            continue;
+        bool cut;
+        lcal__strbuf_add_bytes(buf, text + done, at - done);
+        lcal__strbuf_add(buf, "\xEF\xBF\xBD");
+        size = lcal__utf8_broken(text + at, length - at, &cut);
+        done = at + size;
+    }
+    if (done < length)
+        lcal__strbuf_add_bytes(buf, text + done, length - done);
+}
+
 void lcal__strbuf_add_json(lcal__strbuf *buf, const char *text)
 {
     size_t left = strlen(text);

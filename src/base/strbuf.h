@@ -18,6 +18,9 @@ void lcal__strbuf_add(lcal__strbuf *buf, const char *text);
 void lcal__strbuf_add_bytes(lcal__strbuf *buf, const void *bytes, size_t length);
 void lcal__strbuf_printf(lcal__strbuf *buf, const char *format, ...) LCAL_PRINTF(2, 3);
 
+/* Appends text in which U+FFFD stands for what is no UTF-8 (see lcal__utf8_broken). */
+void lcal__strbuf_add_utf8(lcal__strbuf *buf, const char *text, size_t length);
+
 /* Appends text as a JSON string with its quotes; invalid UTF-8 becomes U+FFFD. */
 void lcal__strbuf_add_json(lcal__strbuf *buf, const char *text);
 
