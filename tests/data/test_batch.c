@@ -28,7 +28,7 @@ static int set_up(void **state)
             numbers[0][i][t] = (int32_t)(t ? 1000 + 50 * i + t : i);
             numbers[1][i][t] = t && (i + t) % 3 ? numbers[0][i][t] + 7 : LCAL__LABEL_IGNORE;
         }
-        examples[i] = (lcal__example){numbers[0][i], numbers[1][i], length, 0};
+        examples[i] = (lcal__example){numbers[0][i], numbers[1][i], length, 0, i};
         for (size_t t = 0; t < length; t++)
             examples[i].counted += numbers[1][i][t] >= 0;
         if (length > dataset.longest)
