@@ -60,7 +60,7 @@ static void format_step(char *line, size_t size, const lcal_progress *now)
         snprintf(line + at, size - (size_t)at, "  valid %.4f", now->valid_loss);
 }
 
-void progress_step(void *user, const lcal_progress *now, bool logged)
+void progress_step(void *user, const lcal_progress *now)
 {
     progress *p = user;
     char line[256];
@@ -68,7 +68,7 @@ void progress_step(void *user, const lcal_progress *now, bool logged)
         return;
     const bool evaluated = !isnan(now->valid_loss);
     if (!p->rewrites) {
-        if (!logged)
+        if (!now->logged)
             return;
         format_step(line, sizeof(line), now);
         fprintf(stderr, "%s\n", line);

@@ -22,7 +22,7 @@ typedef struct progress {
 progress progress_init(bool quiet);
 
 /* Hook of lcal_train_hooks; user: the progress. */
-void progress_step(void *user, const lcal_progress *now, bool logged);
+void progress_step(void *user, const lcal_progress *now);
 
 /* Hook of lcal_log; user: the progress. */
 void progress_log(void *user, lcal_log_level level, const char *message);

@@ -2,28 +2,41 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "train/model_view.h"
 
 /* --- lc, lcpp, columns ------------------------------------------------------------------ */
 
-static lcal_status write_calibration(const lcal__session *s, const lcal__train_state *state,
-                                     bool best, const float *values, const lcal__run_dir *dir,
-                                     lcal_error *err)
+typedef lcal_status save_fn(const char *path, const lcal__calib_facts *facts,
+                            const lcal__params *params, const float *values, lcal__store dtype,
+                            lcal_error *err);
+
+static bool ends_in(const char *path, const char *ending)
 {
-    const lcal__params *params = &s->assembly.params;
-    const lcal__store dtype = s->settings->calibration.dtype;
+    const size_t length = strlen(path), tail = strlen(ending);
+    return length > tail && strcmp(path + length - tail, ending) == 0;
+}
+
+static lcal_status write_calibration(const lcal__session *s, const lcal__result *result,
+                                     const char *path, lcal_error *err)
+{
+    save_fn *save = ends_in(path, ".h5")            ? lcal__calib_save_h5
+                    : ends_in(path, ".safetensors") ? lcal__calib_save_safetensors
+                                                    : NULL;
+    if (!save)
+        return lcal__fail(err, LCAL_INVALID,
+                          "%s: a calibration is written to a file that ends in .h5 or "
+                          ".safetensors",
+                          path);
     lcal__calib_facts facts;
     LCAL_TRY(lcal__session_facts(s, &facts, err));
-    facts.step = best ? state->best_step : state->step;
-    facts.tokens = best ? state->best_tokens : state->tokens;
-    facts.valid_loss = best ? state->best_loss : state->valid_loss;
-    lcal_status status =
-        lcal__calib_save_h5(dir->calibration_h5, &facts, params, values, dtype, err);
-    if (status == LCAL_OK)
-        status = lcal__calib_save_safetensors(dir->calibration_safetensors, &facts, params, values,
-                                              dtype, err);
+    facts.step = result->step;
+    facts.tokens = result->tokens;
+    facts.valid_loss = result->valid_loss;
+    lcal_status status = save(path, &facts, &s->assembly.params, result->values,
+                              s->settings->calibration.dtype, err);
     lcal__calib_facts_free(&facts);
     return status;
 }
@@ -74,20 +87,44 @@ static lcal_status write_model(const lcal__session *s, const float *values, cons
     return status;
 }
 
-lcal_status lcal__result_write(const lcal__session *session, const lcal__train_state *state,
-                               const lcal__run_dir *dir, lcal_error *err)
+/* --- any -------------------------------------------------------------------------------- */
+
+lcal__result lcal__result_best(const lcal__session *session, const lcal__train_state *state)
 {
-    const bool best = session->best && !isnan(state->best_loss);
-    const float *values = best ? session->best : session->assembly.params.values;
+    const bool kept = session->best && !isnan(state->best_loss);
+    return (lcal__result){kept ? session->best : NULL, state->best_step, state->best_tokens,
+                          state->best_loss};
+}
+
+lcal__result lcal__result_last(const lcal__session *session, const lcal__train_state *state)
+{
+    return (lcal__result){session->assembly.params.values, state->step, state->tokens,
+                          state->valid_loss};
+}
+
+lcal_status lcal__result_save(const lcal__session *session, const lcal__result *result,
+                              const char *path, lcal_error *err)
+{
     switch (session->spec.method) {
     case LCAL__METHOD_LORA:
-        return write_lora(session, values, dir->adapter, err);
+        return write_lora(session, result->values, path, err);
     case LCAL__METHOD_BASE:
-        return write_model(session, values, dir->model, err);
+        return write_model(session, result->values, path, err);
     case LCAL__METHOD_LC:
     case LCAL__METHOD_LCPP:
     case LCAL__METHOD_COLUMNS:
         break;
     }
-    return write_calibration(session, state, best, values, dir, err);
+    return write_calibration(session, result, path, err);
+}
+
+lcal_status lcal__result_write(const lcal__session *session, const lcal__result *result,
+                               const lcal__run_dir *dir, lcal_error *err)
+{
+    if (session->spec.method == LCAL__METHOD_LORA)
+        return lcal__result_save(session, result, dir->adapter, err);
+    if (session->spec.method == LCAL__METHOD_BASE)
+        return lcal__result_save(session, result, dir->model, err);
+    LCAL_TRY(lcal__result_save(session, result, dir->calibration_h5, err));
+    return lcal__result_save(session, result, dir->calibration_safetensors, err);
 }

@@ -139,10 +139,9 @@ lcal_train_result run_resume(const char *name, const char *const *overrides, siz
     return result;
 }
 
-static void count_step(void *user, const lcal_progress *progress, bool logged)
+static void count_step(void *user, const lcal_progress *progress)
 {
     stopper *s = user;
-    (void)logged;
     s->steps = progress->step;
 }
 

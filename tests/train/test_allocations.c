@@ -16,10 +16,10 @@ typedef struct counter {
     size_t first, last;
 } counter;
 
-static void count_step(void *user, const lcal_progress *progress, bool logged)
+static void count_step(void *user, const lcal_progress *progress)
 {
     counter *c = user;
-    assert_true(logged);
+    assert_true(progress->logged);
     if (progress->step == 1)
         c->first = allocations;
     if (progress->step + 1 == progress->steps)
