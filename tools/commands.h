@@ -4,7 +4,7 @@
 
 #include "cli.h"
 
-extern const cli_command cmd_train, cmd_score, cmd_inspect, cmd_tokenize, cmd_bench, cmd_help,
+extern const cli_command cmd_train, cmd_score, cmd_inspect, cmd_tokenize, cmd_convert, cmd_bench, cmd_help,
     cmd_version;
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "lcal/bench.h"
 #include "lcal/config.h"
+#include "lcal/convert.h"
 #include "lcal/file.h"
 #include "lcal/inspect.h"
 #include "lcal/log.h"
