@@ -53,7 +53,7 @@ lcal_status lcal__text_open(lcal__text *text, const char *place, lcal_error *err
     if (status == LCAL_OK)
         lcal__log(text->options.log, LCAL_LOG_INFO, "%s: text is put in template %s%s",
                   text->options.tokenizer, lcal__chat_format_name(text->format),
-                  text->options.detect ? ", the model's own" : "");
+                  text->options.detect ? ", chosen by auto" : "");
     else
         lcal__tokenizer_close(&text->tokenizer);
     return status;
