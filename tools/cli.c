@@ -16,7 +16,6 @@
 typedef struct parser {
     const cli_command *command;
     cli_call *call;
-    bool *given; /* one an option */
     size_t mistakes;
 } parser;
 
@@ -195,7 +194,7 @@ static void set_defaults(parser *p)
 {
     for (const cli_option *o = p->command->options; o->name; o++) {
         void *field = (char *)p->call->values + o->offset;
-        if (!o->fallback || p->given[o - p->command->options])
+        if (!o->fallback || p->call->given[o - p->command->options])
             continue;
         if (o->kind == CLI_COUNT)
             cli_count(o->fallback, o->low, o->high, field);
@@ -218,9 +217,9 @@ static int parse_option(parser *p, int argc, char **argv, int at)
         return at;
     }
     size_t index = (size_t)(o - p->command->options);
-    if (p->given[index] && o->kind != CLI_TEXTS && o->kind != CLI_FLAG)
+    if (p->call->given[index] && o->kind != CLI_TEXTS && o->kind != CLI_FLAG)
         mistake(p, "--%s: given twice", o->name);
-    p->given[index] = true;
+    p->call->given[index] = true;
     if (o->kind == CLI_FLAG) {
         if (value)
             mistake(p, "--%s: takes no value, found \"%s\"", o->name, value);
@@ -257,7 +256,7 @@ static void parse_operand(parser *p, const char *argument)
 static void check_complete(parser *p)
 {
     for (const cli_option *o = p->command->options; o->name; o++)
-        if (o->required && !p->given[o - p->command->options])
+        if (o->required && !p->call->given[o - p->command->options])
             mistake(p, "--%s %s is missing", o->name, o->value);
     if (p->call->operand_count < p->command->operands_min)
         mistake(p, "%s is missing", p->command->operand);
@@ -277,8 +276,8 @@ static bool allocate(parser *p, size_t arguments)
             texts->items = calloc(arguments + 1, sizeof(char *));
             complete = complete && texts->items;
         }
-    p->given = calloc(options + 1, sizeof(bool));
-    return complete && p->call->values && p->call->operands && p->call->overrides && p->given;
+    p->call->given = calloc(options + 1, sizeof(bool));
+    return complete && p->call->values && p->call->operands && p->call->overrides && p->call->given;
 }
 
 int cli_parse(const cli_command *command, int argc, char **argv, cli_call *out)
@@ -286,7 +285,6 @@ int cli_parse(const cli_command *command, int argc, char **argv, cli_call *out)
     *out = (cli_call){.command = command};
     parser p = {.command = command, .call = out};
     if (!allocate(&p, (size_t)argc)) {
-        free(p.given);
         fprintf(stderr, "lcal %s: out of memory\n", command->name);
         return EXIT_SYSTEM;
     }
@@ -307,8 +305,15 @@ int cli_parse(const cli_command *command, int argc, char **argv, cli_call *out)
     if (!out->help)
         check_complete(&p);
     set_defaults(&p);
-    free(p.given);
     return p.mistakes && !out->help ? hint(command) : 0;
+}
+
+bool cli_given(const cli_call *call, const char *name)
+{
+    for (const cli_option *o = call->command->options; o->name; o++)
+        if (strcmp(o->name, name) == 0)
+            return call->given[o - call->command->options];
+    return false;
 }
 
 void cli_free(cli_call *call)
@@ -317,6 +322,7 @@ void cli_free(cli_call *call)
         if (o->kind == CLI_TEXTS)
             free(((cli_texts *)(void *)((char *)call->values + o->offset))->items);
     free(call->values);
+    free(call->given);
     free(call->operands);
     free(call->overrides);
     *call = (cli_call){.command = call->command};

@@ -60,6 +60,7 @@ typedef struct cli_command {
 struct cli_call {
     const cli_command *command;
     void *values;
+    bool *given; /* one an option of the table; see cli_given */
     const char **operands;
     size_t operand_count;
     const char **overrides;
@@ -82,6 +83,9 @@ const char *cli_nearest_command(const char *name);
  */
 int cli_parse(const cli_command *command, int argc, char **argv, cli_call *out);
 void cli_free(cli_call *call);
+
+/* Whether the option of that name stood on the command line. */
+bool cli_given(const cli_call *call, const char *name);
 
 /* A decimal number without sign, in low..high. */
 bool cli_count(const char *text, size_t low, size_t high, size_t *out);

@@ -1,10 +1,23 @@
-/* The commands: one file cmd_NAME.c each. */
+/* The commands: one file cmd_NAME.c each, one row here, in the order of help. */
 #ifndef LCAL_TOOLS_COMMANDS_H
 #define LCAL_TOOLS_COMMANDS_H
 
 #include "cli.h"
 
-extern const cli_command cmd_train, cmd_score, cmd_inspect, cmd_tokenize, cmd_convert, cmd_bench, cmd_help,
-    cmd_version;
+#define COMMANDS(X)                                                                                \
+    X(train)                                                                                       \
+    X(preview)                                                                                     \
+    X(score)                                                                                       \
+    X(inspect)                                                                                     \
+    X(tokenize)                                                                                    \
+    X(convert)                                                                                     \
+    X(plot)                                                                                        \
+    X(bench)                                                                                       \
+    X(help)                                                                                        \
+    X(version)
+
+#define COMMAND_DECLARATION(name) extern const cli_command cmd_##name;
+COMMANDS(COMMAND_DECLARATION)
+#undef COMMAND_DECLARATION
 
 #endif

@@ -1,6 +1,7 @@
 #include "exit.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,6 +27,16 @@ int exit_status(lcal_status status)
     return EXIT_SYSTEM;
 }
 
+lcal_status exit_error(lcal_error *err, lcal_status status, const char *format, ...)
+{
+    va_list args;
+    err->status = status;
+    va_start(args, format);
+    vsnprintf(err->message, sizeof(err->message), format, args);
+    va_end(args);
+    return status;
+}
+
 int exit_failure(const char *command, const lcal_error *err)
 {
     fprintf(stderr, "lcal %s: %s\n", command, err->message);
@@ -36,10 +47,7 @@ lcal_status exit_check_stdout(lcal_error *err)
 {
     if (!ferror(stdout))
         return LCAL_OK;
-    err->status = LCAL_IO;
-    snprintf(err->message, sizeof(err->message), "standard output: cannot write: %s",
-             strerror(errno));
-    return LCAL_IO;
+    return exit_error(err, LCAL_IO, "standard output: cannot write: %s", strerror(errno));
 }
 
 int exit_close_stdout(int status)

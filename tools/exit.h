@@ -15,6 +15,10 @@ enum {
 /* The exit status of a library status; 0 for LCAL_OK. */
 int exit_status(lcal_status status);
 
+/* Writes status and message to err and returns the status. */
+lcal_status exit_error(lcal_error *err, lcal_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* Prints "lcal COMMAND: MESSAGE" to stderr and returns the exit status. */
 int exit_failure(const char *command, const lcal_error *err);
 

@@ -11,7 +11,10 @@
 #include "help.h"
 
 const cli_command *const cli_commands[] = {
-    &cmd_train, &cmd_score, &cmd_inspect, &cmd_tokenize, &cmd_convert, &cmd_bench, &cmd_help, &cmd_version, NULL,
+#define COMMAND_ROW(name) &cmd_##name,
+    COMMANDS(COMMAND_ROW)
+#undef COMMAND_ROW
+        NULL,
 };
 
 static int run_command(const cli_command *command, int argc, char **argv)
