@@ -20,9 +20,10 @@ static lcal_status skip_update(lcal_trainer *t, const lcal_progress *row, lcal_e
     const double value = isfinite(row->loss) ? row->grad_norm : row->loss;
     if (t->settings->train.on_nonfinite == LCAL__NONFINITE_STOP)
         return lcal__fail(err, LCAL_NUMERIC,
-                          "%s: step %" PRIu64 ": the %s is %g; the last checkpoint is as it was. "
-                          "Lower train.lr or train.clip_norm, or set train.on_nonfinite: skip",
-                          lcal__trainer_name(t), row->step, what, value);
+                          "%s: step %" PRIu64 ": the %s is %g. %sLower train.lr or "
+                          "train.clip_norm, or set train.on_nonfinite: skip",
+                          lcal__trainer_name(t), row->step, what, value,
+                          t->dir.root ? "The last checkpoint is as it was. " : "");
     if (++t->state.skipped_in_row > SKIPS_MAX)
         return lcal__fail(err, LCAL_NUMERIC,
                           "%s: step %" PRIu64 ": the %s is %g, after %d skipped steps in a row; "
