@@ -46,7 +46,6 @@ typedef struct lcal_preview_counts {
     size_t read, used, dropped_overlong, dropped_empty, truncated;
     size_t tokens, labels;                 /* of the examples to train on, or of validation */
     size_t train_examples, valid_examples; /* of the run */
-    char sha256[65]; /* of the training examples, as a checkpoint records it (data_sha256) */
 } lcal_preview_counts;
 
 /* Called once an example; a status other than LCAL_OK ends the preview and is returned. */

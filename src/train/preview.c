@@ -1,7 +1,5 @@
 #include "lcal/preview.h"
 
-#include <string.h>
-
 #include "base/mem.h"
 #include "config/config.h"
 #include "model/model.h"
@@ -98,7 +96,6 @@ static void count(const lcal__run_data *data, const lcal__dataset *shown, lcal_p
         .train_examples = data->train.count,
         .valid_examples = data->valid.count,
     };
-    memcpy(out->sha256, data->sha256, sizeof(data->sha256));
 }
 
 static lcal_status preview(lcal__run_data *data, const lcal_preview_options *options,
