@@ -2,7 +2,8 @@
  * A composed model: a base, any number of LoRA adapters, a rule that merges them, a calibration.
  * What score and generate work with.
  *
- *     lcal_model_open(base) -> lcal_model_add_adapter() ... -> lcal_model_calibrate() -> use
+ *     lcal_model_open(base) -> lcal_model_add_adapter() ... -> lcal_model_merge()
+ *         -> lcal_model_calibrate() -> use
  *
  * A handle serves one thread at a time.
  */
@@ -53,6 +54,13 @@ LCAL_API size_t lcal_model_vocab(const lcal_model *model);
  * is as it was. Takes a calibration off: it belongs to the adapters it was trained with. */
 LCAL_API lcal_status lcal_model_add_adapter(lcal_model *model, const char *directory, double weight,
                                             lcal_error *err);
+
+/* Chooses how the adapters are merged, "RULE" or "RULE:KEY=VALUE,...": "ties",
+ * "dare-ties:density=0.3,seed=7" (the keys are those of "merge." in a configuration; without this
+ * call it is "concat"). LCAL_CONFIG: no such rule, option or value, and the model is as it was.
+ * Whether the adapters suit the rule is found when the model is first used (LCAL_INVALID). Takes a
+ * calibration off. */
+LCAL_API lcal_status lcal_model_merge(lcal_model *model, const char *rule, lcal_error *err);
 
 /* Puts a calibration (.h5 or .safetensors) on top, in place of any other; NULL takes it off.
  * Refused, and the model as it was, on another base, adapters or weights than it was trained for.

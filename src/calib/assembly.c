@@ -5,10 +5,12 @@
 
 #include "base/mem.h"
 #include "calib/assembly_parts.h"
+#include "config/merge_rule.h"
 #include "num/gemm.h"
 
 /* What a projection of one layer comes to. */
 typedef struct site_plan {
+    lcal__merge_shape shape;
     bool folded; /* the frozen pairs go into a copy of the weight */
     bool copied; /* the weight gets an f32 copy */
     size_t terms;
@@ -20,20 +22,24 @@ static const lcal__lora_pair *pair_of(const lcal__adapter_use *use, size_t layer
     return pair->a ? pair : NULL;
 }
 
-static site_plan plan_site(const lcal__model *model, const lcal__adapter_use *uses, size_t count,
+/* uses[0..merge->count) are merged, the rest up to `count` are apart. */
+static site_plan plan_site(const lcal__model *model, const lcal__merge *merge, size_t count,
                            const lcal__assembly_options *options, size_t layer, size_t proj)
 {
     const lcal__calib_spec *spec = options->spec;
     bool targeted = spec && lcal__calib_targets(spec, (lcal__proj)proj);
     bool needs_factors = targeted && spec->method == LCAL__METHOD_COLUMNS;
     bool fast = options->memory == LCAL__MEMORY_FAST;
-    size_t pairs = 0;
-    for (size_t a = 0; a < count; a++)
-        pairs += pair_of(&uses[a], layer, proj) != NULL;
-    site_plan plan = {.folded = fast && !needs_factors && pairs > 0};
+    size_t apart = 0;
+    for (size_t a = merge->count; a < count; a++)
+        apart += pair_of(&merge->uses[a], layer, proj) != NULL;
+    site_plan plan = {.shape = lcal__merge_shape_of(merge, layer, (lcal__proj)proj)};
+    const bool dense = plan.shape.adapters > 0 && plan.shape.pairs == 0;
+    plan.folded = dense || (fast && !needs_factors && plan.shape.adapters + apart > 0);
     plan.copied =
         plan.folded || (fast && model->layers[layer].proj[proj].weight.dtype != LCAL__F32);
-    plan.terms = (plan.folded ? 0 : pairs) + (targeted && !needs_factors ? 1 : 0);
+    plan.terms =
+        (plan.folded ? 0 : plan.shape.pairs + apart) + (targeted && !needs_factors ? 1 : 0);
     return plan;
 }
 
@@ -42,15 +48,15 @@ static bool trains_base(const lcal__assembly_options *options)
     return options->spec && options->spec->method == LCAL__METHOD_BASE;
 }
 
-/* --- storage -----------------------------------------------------------------------------------
- */
+/* --- storage ----------------------------------------------------------------------------- */
 
-static lcal_status reserve(lcal__assembly_storage *storage, size_t copies, size_t terms,
+static lcal_status reserve(lcal__assembly_storage *storage, size_t sites, size_t terms,
                            lcal_error *err)
 {
-    storage->copies = lcal__calloc(copies, sizeof(*storage->copies));
+    storage->copies = lcal__calloc(sites + 1, sizeof(*storage->copies));
     storage->terms = lcal__calloc(terms, sizeof(*storage->terms));
-    if (!storage->copies || !storage->terms)
+    storage->merged = lcal__calloc(sites, sizeof(*storage->merged));
+    if (!storage->copies || !storage->terms || !storage->merged)
         return lcal__fail_nomem(err, "the network");
     return LCAL_OK;
 }
@@ -79,14 +85,33 @@ static lcal_status copy_weight(lcal__assembly *out, const lcal__model *model,
     return LCAL_OK;
 }
 
-/* --- one projection ------------------------------------------------------------------------------
- */
+/* --- one projection ---------------------------------------------------------------------- */
 
 static void fold(const lcal__exec *exec, const lcal__lora_pair *pair, float weight,
                  const lcal__weight *shape, float *copy)
 {
     lcal__gemm(exec, false, false, shape->rows, shape->cols, pair->rank, weight * pair->scale,
                pair->b, pair->rank, pair->a, shape->cols, 1.0f, copy, shape->cols);
+}
+
+/* The merge, and what is apart from it, into the copy of the weight. */
+static lcal_status fold_site(lcal__assembly *out, size_t count, size_t layer, size_t proj,
+                             const lcal__weight *shape, float *copy, lcal_error *err)
+{
+    const lcal__merge *merge = &((lcal__assembly_storage *)out->storage)->merge;
+    lcal__merged merged;
+    LCAL_TRY(lcal__merge_module(merge, layer, (lcal__proj)proj, &merged, err));
+    lcal_status status = lcal__merged_add(&merged, copy, err);
+    if (merged.truncation > out->truncation)
+        out->truncation = merged.truncation;
+    lcal__merged_free(&merged);
+    LCAL_TRY(status);
+    for (size_t a = merge->count; a < count; a++) {
+        const lcal__lora_pair *pair = pair_of(&merge->uses[a], layer, proj);
+        if (pair)
+            fold(&merge->exec, pair, merge->uses[a].weight, shape, copy);
+    }
+    return LCAL_OK;
 }
 
 static lcal__leaf trained_leaf(const lcal__assembly *out, bool training, const char *prefix,
@@ -128,14 +153,51 @@ static lcal__term frozen_term(const lcal__lora_pair *pair, float weight)
                         .b = {pair->b, NULL}};
 }
 
-static lcal_status build_site(lcal__assembly *out, const lcal__model *model,
-                              const lcal__adapter_use *uses, size_t count,
-                              const lcal__assembly_options *options, const lcal__exec *exec,
-                              size_t layer, size_t proj, lcal_error *err)
+/* The merge as terms; where only shapes are wanted, terms of its ranks with no numbers. */
+static lcal_status merge_terms(lcal__assembly *out, const lcal__merge_shape *shape,
+                               bool shapes_only, size_t layer, size_t proj, lcal__term *terms,
+                               lcal_error *err)
 {
     lcal__assembly_storage *storage = out->storage;
+    out->weight_bytes += shape->floats * sizeof(float);
+    if (shapes_only && shape->floats) {
+        terms[0] = (lcal__term){.kind = LCAL__TERM_LOWRANK, .scale = 1.0f, .rank = shape->rank};
+        return LCAL_OK;
+    }
+    lcal__merged *merged = &storage->merged[storage->merged_count++];
+    LCAL_TRY(lcal__merge_module(&storage->merge, layer, (lcal__proj)proj, merged, err));
+    for (size_t i = 0; i < merged->count; i++)
+        terms[i] = frozen_term(&merged->pairs[i], 1.0f);
+    if (merged->truncation > out->truncation)
+        out->truncation = merged->truncation;
+    return LCAL_OK;
+}
+
+/* The adapters' own pairs with a trained vector each (method columns). */
+static size_t column_terms(const lcal__assembly *out, const lcal__adapter_use *uses, size_t count,
+                           bool training, size_t layer, size_t proj, lcal__term *terms)
+{
+    size_t used = 0;
+    for (size_t a = 0; a < count; a++) {
+        const lcal__lora_pair *pair = pair_of(&uses[a], layer, proj);
+        char prefix[64];
+        if (!pair)
+            continue;
+        snprintf(prefix, sizeof(prefix), "adapters.%zu.layers.%zu.", a, layer);
+        terms[used] = frozen_term(pair, uses[a].weight);
+        terms[used++].m = trained_leaf(out, training, prefix, proj, "m");
+    }
+    return used;
+}
+
+static lcal_status build_site(lcal__assembly *out, const lcal__model *model, size_t count,
+                              const lcal__assembly_options *options, size_t layer, size_t proj,
+                              lcal_error *err)
+{
+    lcal__assembly_storage *storage = out->storage;
+    const lcal__merge *merge = &storage->merge;
     const lcal__calib_spec *spec = options->spec;
-    const site_plan plan = plan_site(model, uses, count, options, layer, proj);
+    const site_plan plan = plan_site(model, merge, count, options, layer, proj);
     const bool targeted = spec && lcal__calib_targets(spec, (lcal__proj)proj);
     const bool columns = targeted && spec->method == LCAL__METHOD_COLUMNS;
     lcal__linear *linear = &out->network.blocks[layer].proj[proj];
@@ -144,22 +206,19 @@ static lcal_status build_site(lcal__assembly *out, const lcal__model *model,
     size_t used = 0;
     if (plan.copied)
         LCAL_TRY(copy_weight(out, model, options, &linear->weight, &copy, err));
-    for (size_t a = 0; a < count; a++) {
-        const lcal__lora_pair *pair = pair_of(&uses[a], layer, proj);
-        if (!pair)
-            continue;
-        if (plan.folded) {
-            if (copy)
-                fold(exec, pair, uses[a].weight, &linear->weight, copy);
-            continue;
+    if (columns) {
+        used = column_terms(out, merge->uses, count, options->training, layer, proj, terms);
+    } else if (plan.folded && copy) {
+        LCAL_TRY(fold_site(out, count, layer, proj, &linear->weight, copy, err));
+    } else if (!plan.folded) {
+        if (plan.shape.pairs)
+            LCAL_TRY(merge_terms(out, &plan.shape, options->shapes_only, layer, proj, terms, err));
+        used = plan.shape.pairs;
+        for (size_t a = merge->count; a < count; a++) {
+            const lcal__lora_pair *pair = pair_of(&merge->uses[a], layer, proj);
+            if (pair)
+                terms[used++] = frozen_term(pair, merge->uses[a].weight);
         }
-        terms[used] = frozen_term(pair, uses[a].weight);
-        if (columns) {
-            char prefix[64];
-            snprintf(prefix, sizeof(prefix), "adapters.%zu.layers.%zu.", a, layer);
-            terms[used].m = trained_leaf(out, options->training, prefix, proj, "m");
-        }
-        used++;
     }
     if (targeted && !columns)
         terms[used++] = trained_term(out, spec, options->training, layer, proj);
@@ -169,8 +228,7 @@ static lcal_status build_site(lcal__assembly *out, const lcal__model *model,
     return LCAL_OK;
 }
 
-/* --- the whole
- * ------------------------------------------------------------------------------------- */
+/* --- the whole --------------------------------------------------------------------------- */
 
 /* FAST: the head, and the embedding that may be the same matrix, in f32. */
 static lcal_status widen_embedding(lcal__assembly *out, const lcal__model *model,
@@ -202,25 +260,44 @@ static size_t stored_bytes(const lcal__network *network, const lcal__model *mode
     return bytes;
 }
 
+/* Column mergers scale the inputs of each adapter: they need what concat keeps apart. */
+static lcal_status check_columns(const lcal__assembly_options *options, lcal_error *err)
+{
+    const lcal__merge_settings *merge = options->merge;
+    if (!options->spec || options->spec->method != LCAL__METHOD_COLUMNS || !merge
+        || merge->method == LCAL__MERGE_CONCAT || merge->method == LCAL__MERGE_LINEAR)
+        return LCAL_OK;
+    return lcal__fail(err, LCAL_INVALID,
+                      "method columns scales the adapters' own factors: expected merge concat or "
+                      "linear, found %s",
+                      lcal__merge_rule_name(merge->method));
+}
+
 static lcal_status build(lcal__assembly *out, const lcal__model *model,
                          const lcal__adapter_use *uses, size_t count,
                          const lcal__assembly_options *options, const lcal__exec *exec,
                          lcal_error *err)
 {
-    const size_t layers = model->config.layers;
+    lcal__assembly_storage *storage = out->storage;
+    const size_t layers = model->config.layers, merged = count - options->apart;
     size_t terms = 0;
+    LCAL_TRY(check_columns(options, err));
+    LCAL_TRY(
+        lcal__merge_open(options->merge, uses, merged, &model->config, exec, &storage->merge, err));
     LCAL_TRY(lcal__network_init(model, &out->network, err));
     if (options->spec) {
         LCAL_TRY(lcal__calib_layout(options->spec, &model->config, uses, count, &out->params, err));
         LCAL_TRY(lcal__params_allocate(&out->params, err));
     }
+    if (!options->shapes_only)
+        LCAL_TRY(lcal__merge_prepare(&storage->merge, err));
     for (size_t layer = 0; layer < layers; layer++)
         for (size_t proj = 0; proj < LCAL__PROJ_COUNT; proj++)
-            terms += plan_site(model, uses, count, options, layer, proj).terms;
-    LCAL_TRY(reserve(out->storage, layers * LCAL__PROJ_COUNT + 1, terms, err));
+            terms += plan_site(model, &storage->merge, count, options, layer, proj).terms;
+    LCAL_TRY(reserve(storage, layers * LCAL__PROJ_COUNT, terms, err));
     for (size_t layer = 0; layer < layers; layer++)
         for (size_t proj = 0; proj < LCAL__PROJ_COUNT; proj++)
-            LCAL_TRY(build_site(out, model, uses, count, options, exec, layer, proj, err));
+            LCAL_TRY(build_site(out, model, count, options, layer, proj, err));
     if (options->memory == LCAL__MEMORY_FAST)
         LCAL_TRY(widen_embedding(out, model, options, err));
     out->stored_bytes = stored_bytes(&out->network, model);
@@ -255,6 +332,10 @@ void lcal__assembly_free(lcal__assembly *assembly)
     if (storage) {
         for (size_t i = 0; i < storage->copy_count; i++)
             lcal__free(storage->copies[i]);
+        for (size_t i = 0; i < storage->merged_count; i++)
+            lcal__merged_free(&storage->merged[i]);
+        lcal__free(storage->merged);
+        lcal__merge_close(&storage->merge);
         lcal__free(storage->copies);
         lcal__free(storage->terms);
         lcal__free(storage);

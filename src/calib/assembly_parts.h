@@ -3,12 +3,16 @@
 #define LCAL_CALIB_ASSEMBLY_PARTS_H
 
 #include "calib/assembly.h"
+#include "merge/merge.h"
 
 typedef struct lcal__assembly_storage {
     float **copies; /* f32 copies of weights */
     size_t copy_count;
     lcal__term *terms; /* of all projections, one after another */
     size_t term_count;
+    lcal__merge merge;
+    lcal__merged *merged; /* those whose factors are terms */
+    size_t merged_count;
 } lcal__assembly_storage;
 
 /* Every weight of the model as a leaf of the parameter block, values copied (method base). */

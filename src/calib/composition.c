@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "calib/composition_parts.h"
+#include "config/merge_rule.h"
 
 void lcal_model_close(lcal_model **model)
 {
@@ -58,6 +59,16 @@ lcal_status lcal_model_add_adapter(lcal_model *model, const char *directory, dou
     return LCAL_OK;
 }
 
+lcal_status lcal_model_merge(lcal_model *model, const char *rule, lcal_error *err)
+{
+    if (!model || !rule)
+        return lcal__fail(err, LCAL_INVALID, "lcal_model_merge: model and rule must be given");
+    LCAL_TRY(lcal__merge_parse(rule, "merge", &model->merge, err));
+    model->merged = model->adapters.count;
+    take_calibration_off(model);
+    return LCAL_OK;
+}
+
 /* Every tensor has its place in this network: what assembling would find out too late. */
 static lcal_status check_fit(const lcal_model *m, const lcal__calib_file *file, const char *path,
                              lcal_error *err)
@@ -76,13 +87,14 @@ static lcal_status check_fit(const lcal_model *m, const lcal__calib_file *file, 
 static lcal_status check_calibration(const lcal_model *m, const lcal__calib_file *file,
                                      const char *path, lcal_error *err)
 {
-    if (m->merged < m->adapters.count && m->merge.method != LCAL__MERGE_CONCAT)
+    const lcal__merge_settings sum = lcal__merge_defaults(LCAL__MERGE_CONCAT);
+    if (m->merged < m->adapters.count && !lcal__merge_equal(&m->merge, &sum))
         return lcal__fail(err, LCAL_INVALID,
                           "%s: made for adapters that are all merged, but %zu of the %zu here are "
                           "on top of the merge",
                           path, m->adapters.count - m->merged, m->adapters.count);
     LCAL_TRY(lcal__calib_facts_check(&file->facts, path, &m->base, m->adapters.uses,
-                                     m->adapters.count, err));
+                                     m->adapters.count, &m->merge, err));
     return check_fit(m, file, path, err);
 }
 
@@ -118,6 +130,8 @@ static lcal_status assemble(lcal_model *m, lcal_error *err)
     const lcal__assembly_options options = {
         .spec = m->calibration_path ? &m->calibration.facts.spec : NULL,
         .memory = m->memory,
+        .merge = &m->merge,
+        .apart = m->adapters.count - m->merged,
     };
     LCAL_TRY(lcal__assemble(&m->base, m->adapters.uses, m->adapters.count, &options, &m->exec,
                             &m->assembly, err));

@@ -29,6 +29,7 @@ typedef struct lcal__calib_facts {
     lcal__model_config
         config; /* arch, layers, hidden, heads, kv_heads, head_dim, ffn, vocab are stored */
     char base_sha256[LCAL__SHA256_HEX]; /* "" for a random model */
+    lcal__merge_settings merge;         /* how the adapters were combined */
     lcal__calib_adapter *adapters;
     size_t adapter_count;
     uint64_t seed, step, tokens; /* of training: seed, steps taken, labels seen */
@@ -37,17 +38,20 @@ typedef struct lcal__calib_facts {
 
 void lcal__calib_facts_free(lcal__calib_facts *facts);
 
-/* The facts of a model, its adapters and a spec; seed, step, tokens and loss are left to the
- * caller. */
+/* The facts of a model, its adapters, their merge and a spec; seed, step, tokens and loss are left
+ * to the caller. */
 lcal_status lcal__calib_facts_from(const lcal__model *model, const lcal__adapter_use *uses,
-                                   size_t count, const lcal__calib_spec *spec,
-                                   lcal__calib_facts *out, lcal_error *err);
+                                   size_t count, const lcal__merge_settings *merge,
+                                   const lcal__calib_spec *spec, lcal__calib_facts *out,
+                                   lcal_error *err);
 
-/* Refuses a calibration on another base, other adapters or other weights: LCAL_SHAPE where extents
- * differ, LCAL_INVALID where only hashes or weights do; says what was expected and found. */
+/* Refuses a calibration on another base, other adapters, weights or merge: LCAL_SHAPE where extents
+ * differ, LCAL_INVALID where only hashes, weights or the merge do; says what was expected and
+ * found. */
 lcal_status lcal__calib_facts_check(const lcal__calib_facts *facts, const char *source,
                                     const lcal__model *model, const lcal__adapter_use *uses,
-                                    size_t count, lcal_error *err);
+                                    size_t count, const lcal__merge_settings *merge,
+                                    lcal_error *err);
 
 /* A loaded file: facts and tensors (params.values filled; grads NULL). */
 typedef struct lcal__calib_file {

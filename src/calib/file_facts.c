@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "calib/file.h"
+#include "config/merge_rule.h"
 
 void lcal__calib_facts_free(lcal__calib_facts *facts)
 {
@@ -26,10 +27,12 @@ static char *last_part(const char *path)
 }
 
 lcal_status lcal__calib_facts_from(const lcal__model *model, const lcal__adapter_use *uses,
-                                   size_t count, const lcal__calib_spec *spec,
-                                   lcal__calib_facts *out, lcal_error *err)
+                                   size_t count, const lcal__merge_settings *merge,
+                                   const lcal__calib_spec *spec, lcal__calib_facts *out,
+                                   lcal_error *err)
 {
-    *out = (lcal__calib_facts){.spec = *spec, .config = model->config, .valid_loss = NAN};
+    *out = (lcal__calib_facts){
+        .spec = *spec, .config = model->config, .merge = *merge, .valid_loss = NAN};
     memcpy(out->base_sha256, model->sha256, sizeof(out->base_sha256));
     out->adapters = lcal__calloc(count, sizeof(*out->adapters));
     if (!out->adapters)
@@ -95,9 +98,29 @@ static lcal_status check_adapter(const lcal__calib_adapter *made, const char *so
     return LCAL_OK;
 }
 
+static lcal_status check_merge(const lcal__merge_settings *made, const char *source,
+                               const lcal__merge_settings *used, lcal_error *err)
+{
+    if (lcal__merge_equal(made, used))
+        return LCAL_OK;
+    lcal__strbuf expected = {0}, found = {0};
+    lcal__merge_print(made, &expected);
+    lcal__merge_print(used, &found);
+    lcal_status status =
+        expected.failed || found.failed
+            ? lcal__fail_nomem(err, source)
+            : lcal__fail(err, LCAL_INVALID,
+                         "%s: made for adapters merged by %s, but here they are merged by %s",
+                         source, expected.text, found.text);
+    lcal__strbuf_free(&expected);
+    lcal__strbuf_free(&found);
+    return status;
+}
+
 lcal_status lcal__calib_facts_check(const lcal__calib_facts *facts, const char *source,
                                     const lcal__model *model, const lcal__adapter_use *uses,
-                                    size_t count, lcal_error *err)
+                                    size_t count, const lcal__merge_settings *merge,
+                                    lcal_error *err)
 {
     LCAL_TRY(check_shapes(&facts->config, source, &model->config, err));
     if (strcmp(facts->base_sha256, model->sha256) != 0)
@@ -112,5 +135,5 @@ lcal_status lcal__calib_facts_check(const lcal__calib_facts *facts, const char *
                           source, facts->adapter_count, count);
     for (size_t i = 0; i < count; i++)
         LCAL_TRY(check_adapter(&facts->adapters[i], source, i, &uses[i], err));
-    return LCAL_OK;
+    return count ? check_merge(&facts->merge, source, merge, err) : LCAL_OK;
 }

@@ -4,9 +4,6 @@
 
 #include "calib/file_parts.h"
 
-/* Adapters are always combined as an exact sum. */
-#define LCAL__CALIB_MERGE "concat"
-
 /* What tells one calibration of a method from another, where the method has it. */
 bool lcal__calib_has_form(lcal__method method);
 bool lcal__calib_has_share(lcal__method method);

@@ -3,7 +3,9 @@
 
 #include "base/file.h"
 #include "config/config.h"
+#include "config/merge_rule.h"
 #include "config/reader.h"
+#include "config/value.h"
 
 static lcal__place place_of(const lcal__reader *reader, const char *key)
 {
@@ -99,6 +101,35 @@ static void check_method(lcal__reader *reader)
                            settings->adapter_count);
 }
 
+/* An option that the rule does not have is most likely meant for another: a dump holds them all, at
+ * their defaults. */
+static void check_merge(lcal__reader *reader)
+{
+    const lcal__settings *settings = reader->settings;
+    const lcal__merge_rule rule = settings->merge.method;
+    const lcal__settings standard = {.merge = lcal__merge_defaults(rule)};
+    const char *name = lcal__merge_rule_name(rule);
+    const bool misread = reader->given[lcal__option_find("adapters")] && reader->problems.count;
+    for (size_t i = lcal__option_find("merge.density"); i <= lcal__option_find("merge.rank"); ++i) {
+        const lcal__option *option = &lcal__option_rows()[i];
+        if (!lcal__merge_rule_has(rule, option) && !lcal__value_equal(option, settings, &standard))
+            lcal__problems_add(&reader->problems, reader->places[i],
+                               "key %s: merge.method %s has no such option; remove it or choose "
+                               "another method",
+                               option->shown.key, name);
+    }
+    if (rule == LCAL__MERGE_SLERP && settings->adapter_count != 2 && !misread)
+        lcal__problems_add(&reader->problems, place_of(reader, "merge.method"),
+                           "key merge.method: slerp lies between two adapters, found %zu",
+                           settings->adapter_count);
+    if (settings->method == LCAL__METHOD_COLUMNS && rule != LCAL__MERGE_CONCAT
+        && rule != LCAL__MERGE_LINEAR)
+        lcal__problems_add(&reader->problems, place_of(reader, "merge.method"),
+                           "key merge.method: method columns scales the adapters' own factors and "
+                           "needs concat or linear, found %s",
+                           name);
+}
+
 /* An example that fits data.max_length must fit a batch, or it could never be trained on. */
 static void check_batch(lcal__reader *reader)
 {
@@ -121,5 +152,6 @@ void lcal__check_settings(lcal__reader *reader)
             check_path(reader, i);
     check_adapters(reader);
     check_method(reader);
+    check_merge(reader);
     check_batch(reader);
 }

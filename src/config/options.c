@@ -23,6 +23,11 @@
     CHOICE(key, field, fallback, a " | " b " | " c, help, a, b, c)
 #define CHOICE5(key, field, fallback, a, b, c, d, e, help)                                         \
     CHOICE(key, field, fallback, a " | " b " | " c " | " d " | " e, help, a, b, c, d, e)
+#define CHOICE14(key, field, fallback, a, b, c, d, e, f, g, h, i, j, k, l, m, n, help)             \
+    CHOICE(key, field, fallback,                                                                   \
+           a " | " b " | " c " | " d " | " e " | " f " | " g " | " h " | " i " | " j " | " k       \
+             " | " l " | " m " | " n,                                                              \
+           help, a, b, c, d, e, f, g, h, i, j, k, l, m, n)
 #define TARGETS(key, field, help)                                                                  \
     ROW(key, "list", "all",                                                                        \
         "all, or a list of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj", help,   \

@@ -13,8 +13,8 @@
 #define LCAL__CONFIG_PATH_MAX ((size_t)4096)    /* bytes of a path, its zero included */
 #define LCAL__CONFIG_ADAPTERS_MAX 64
 #define LCAL__CONFIG_WEIGHT_MAX 1000.0 /* of an adapter, either sign */
-#define LCAL__OPTION_WORDS_MAX 8
-#define LCAL__OPTION_COUNT 48 /* keys; checked against the table */
+#define LCAL__OPTION_WORDS_MAX 16
+#define LCAL__OPTION_COUNT 56 /* keys; checked against the table */
 
 typedef enum lcal__option_kind {
     LCAL__OPTION_INTEGER, /* uint64_t */

@@ -19,26 +19,31 @@ static const lcal__option *find_section(const char *key)
     return NULL;
 }
 
-/* The nearest key or section; else a key that lacks only its section ("lr"). */
+/* The nearest key or section; else the keys that lack only their section ("lr", "seed"). */
 static void refuse_unknown(lcal__reader *reader, const char *key, lcal__place place)
 {
     const lcal__option *rows = lcal__option_rows();
-    char excerpt[LCAL__EXCERPT_MAX], found[64] = "";
+    char excerpt[LCAL__EXCERPT_MAX], found[160] = "";
+    size_t length = 0; /* of keys without their section */
     size_t best = SIZE_MAX;
     /* What is only counted needs no suggestion: a hostile file has 1e5 unknown keys. */
     const bool told = reader->problems.count < LCAL__PROBLEMS_MAX;
     for (size_t i = 0; told && i < LCAL__OPTION_COUNT; ++i) {
         char section[64];
         const char *option = rows[i].shown.key, *dot = strchr(option, '.');
-        if (lcal__is_near_miss(key, option, &best))
-            snprintf(found, sizeof(found), "%s", option);
-        if (!dot)
-            continue;
-        snprintf(section, sizeof(section), "%.*s", (int)(dot - option), option);
-        if (lcal__is_near_miss(key, section, &best))
-            snprintf(found, sizeof(found), "%s", section);
-        if (!*found && strcmp(dot + 1, key) == 0)
-            snprintf(found, sizeof(found), "%s", option);
+        const char *near = lcal__is_near_miss(key, option, &best) ? option : NULL;
+        if (dot) {
+            snprintf(section, sizeof(section), "%.*s", (int)(dot - option), option);
+            if (lcal__is_near_miss(key, section, &best))
+                near = section;
+        }
+        if (near) {
+            snprintf(found, sizeof(found), "%s", near);
+            length = 0;
+        }
+        if (dot && (!*found || length) && strcmp(dot + 1, key) == 0 && length < sizeof(found))
+            length += (size_t)snprintf(found + length, sizeof(found) - length, "%s%s",
+                                       length ? " or " : "", option);
     }
     lcal__problems_add(&reader->problems, place, "unknown key %s%s%s%s",
                        lcal__excerpt(key, excerpt), *found ? "; did you mean " : "", found,

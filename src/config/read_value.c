@@ -51,7 +51,7 @@ static void find_hint(const lcal__option *option, const char *text, char out[64]
 
 static void refuse_value(lcal__reader *reader, const lcal__option *option, const lcal__yaml *value)
 {
-    char expected[128], hint[64] = "";
+    char expected[LCAL__VALUE_EXPECTED_MAX], hint[64] = "";
     if (value->kind == LCAL__YAML_SCALAR)
         find_hint(option, value->text, hint);
     lcal__read_refuse(reader, option->shown.key, value, lcal__value_expected(option, expected),

@@ -10,7 +10,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum lcal__merge_rule { LCAL__MERGE_CONCAT } lcal__merge_rule;
+/* How adapters are combined (docs/merging.md); the peft rules work on factors as PEFT does. */
+typedef enum lcal__merge_rule {
+    LCAL__MERGE_CONCAT,
+    LCAL__MERGE_LINEAR,
+    LCAL__MERGE_TIES,
+    LCAL__MERGE_DARE_LINEAR,
+    LCAL__MERGE_DARE_TIES,
+    LCAL__MERGE_SLERP,
+    LCAL__MERGE_MAGNITUDE_PRUNE,
+    LCAL__MERGE_SVD,
+    LCAL__MERGE_PEFT_LINEAR,
+    LCAL__MERGE_PEFT_TIES,
+    LCAL__MERGE_PEFT_DARE_LINEAR,
+    LCAL__MERGE_PEFT_DARE_TIES,
+    LCAL__MERGE_PEFT_MAGNITUDE_PRUNE,
+    LCAL__MERGE_PEFT_SVD
+} lcal__merge_rule;
+
+typedef enum lcal__merge_scope { LCAL__SCOPE_MODEL, LCAL__SCOPE_MODULE } lcal__merge_scope;
+typedef enum lcal__majority { LCAL__MAJORITY_TOTAL, LCAL__MAJORITY_FREQUENCY } lcal__majority;
+typedef enum lcal__election { LCAL__ELECTION_WEIGHTED, LCAL__ELECTION_PLAIN } lcal__election;
 
 typedef enum lcal__method {
     LCAL__METHOD_LC,
@@ -41,9 +61,18 @@ typedef enum lcal__objective { LCAL__OBJECTIVE_SUPERVISED } lcal__objective;
 typedef enum lcal__template { LCAL__TEMPLATE_AUTO } lcal__template;
 typedef enum lcal__loss_on { LCAL__LOSS_ON_COMPLETION } lcal__loss_on;
 
-/* How the frozen adapters are combined. */
+/* How the frozen adapters are combined: a rule and its options, of which it has some
+ * (merge_rule.h). Zeroed: the exact sum. */
 typedef struct lcal__merge_settings {
     lcal__merge_rule method;
+    double density;
+    lcal__merge_scope scope;
+    lcal__majority majority;
+    lcal__election election;
+    double lambda;
+    double t;
+    uint64_t seed;
+    uint64_t rank; /* 0: the largest of the adapters */
 } lcal__merge_settings;
 
 typedef struct lcal__adapter_setting {

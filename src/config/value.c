@@ -122,20 +122,20 @@ bool lcal__value_reset(const lcal__option *option, lcal__settings *settings)
     return true;
 }
 
-const char *lcal__value_expected(const lcal__option *option, char out[128])
+const char *lcal__value_expected(const lcal__option *option, char out[LCAL__VALUE_EXPECTED_MAX])
 {
     const char *range = option->shown.range;
     switch (option->kind) {
     case LCAL__OPTION_INTEGER:
-        snprintf(out, 128, "an integer in %s", range);
+        snprintf(out, LCAL__VALUE_EXPECTED_MAX, "an integer in %s", range);
         return out;
     case LCAL__OPTION_NUMBER:
-        snprintf(out, 128, "a number in %s", range);
+        snprintf(out, LCAL__VALUE_EXPECTED_MAX, "a number in %s", range);
         return out;
     case LCAL__OPTION_BOOLEAN:
         return "true or false";
     case LCAL__OPTION_CHOICE:
-        snprintf(out, 128, "%s%s", option->words[1] ? "one of " : "", range);
+        snprintf(out, LCAL__VALUE_EXPECTED_MAX, "%s%s", option->words[1] ? "one of " : "", range);
         return out;
     case LCAL__OPTION_TARGETS:
         return range;
@@ -145,6 +145,39 @@ const char *lcal__value_expected(const lcal__option *option, char out[128])
         break;
     }
     return "a list of adapters";
+}
+
+static bool adapters_equal(const lcal__settings *a, const lcal__settings *b)
+{
+    if (a->adapter_count != b->adapter_count)
+        return false;
+    for (size_t i = 0; i < a->adapter_count; ++i)
+        if (strcmp(a->adapters[i].path, b->adapters[i].path) != 0
+            || a->adapters[i].weight != b->adapters[i].weight)
+            return false;
+    return true;
+}
+
+bool lcal__value_equal(const lcal__option *option, const lcal__settings *a, const lcal__settings *b)
+{
+    const void *x = lcal__option_value(option, a), *y = lcal__option_value(option, b);
+    switch (option->kind) {
+    case LCAL__OPTION_INTEGER:
+        return *(const uint64_t *)x == *(const uint64_t *)y;
+    case LCAL__OPTION_NUMBER:
+        return *(const double *)x == *(const double *)y;
+    case LCAL__OPTION_BOOLEAN:
+        return *(const bool *)x == *(const bool *)y;
+    case LCAL__OPTION_CHOICE:
+        return memcmp(x, y, sizeof(unsigned)) == 0;
+    case LCAL__OPTION_TARGETS:
+        return *(const lcal__targets *)x == *(const lcal__targets *)y;
+    case LCAL__OPTION_PATH:
+        return strcmp(*(char *const *)x, *(char *const *)y) == 0;
+    case LCAL__OPTION_ADAPTERS:
+        return adapters_equal(a, b);
+    }
+    return false;
 }
 
 void lcal__settings_free(lcal__settings *settings)

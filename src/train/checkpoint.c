@@ -271,7 +271,8 @@ lcal_status lcal__checkpoint_restore(const lcal__checkpoint *checkpoint, const c
     lcal__h5 *file = checkpoint->file;
     const lcal__params *params = &session->assembly.params;
     LCAL_TRY(lcal__calib_facts_check(&checkpoint->facts, path, &session->model,
-                                     session->adapters.uses, session->adapters.count, err));
+                                     session->adapters.uses, session->adapters.count,
+                                     &session->settings->merge, err));
     if (strcmp(checkpoint->data_sha256, session->data_sha256) != 0)
         return lcal__fail(err, LCAL_INVALID,
                           "%s: data.train: %s no longer holds the examples this run began with; "

@@ -113,7 +113,7 @@ static lcal_status load_start(lcal__session *s, lcal_error *err)
     lcal_status status = check_start(&s->spec, &file.facts.spec, path, err);
     if (status == LCAL_OK)
         status = lcal__calib_facts_check(&file.facts, path, &s->model, s->adapters.uses,
-                                         s->adapters.count, err);
+                                         s->adapters.count, &s->settings->merge, err);
     if (status == LCAL_OK)
         status = lcal__calib_apply(&file, path, &s->assembly.params, err);
     lcal__calib_file_free(&file);
@@ -139,6 +139,7 @@ static lcal_status open_network(lcal__session *s, lcal__session_extent extent, l
     const lcal__assembly_options options = {
         .spec = &s->spec,
         .memory = s->settings->train.memory,
+        .merge = &s->settings->merge,
         .training = true,
         .shapes_only = extent == LCAL__SESSION_PLANNED,
     };
@@ -212,7 +213,8 @@ lcal_status lcal__session_facts(const lcal__session *session, lcal__calib_facts 
                                 lcal_error *err)
 {
     LCAL_TRY(lcal__calib_facts_from(&session->model, session->adapters.uses,
-                                    session->adapters.count, &session->spec, out, err));
+                                    session->adapters.count, &session->settings->merge,
+                                    &session->spec, out, err));
     out->seed = session->settings->train.seed;
     return LCAL_OK;
 }

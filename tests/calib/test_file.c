@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "calib/file_parts.h"
 #include "calib/sample.h"
+#include "config/merge_rule.h"
 #include "format/safetensors.h"
 #include "model/scratch.h"
 
@@ -128,7 +129,7 @@ static void test_layout_of_the_files(void **state)
         {"method", "lcpp"},
         {"share", "layers"},
         {"arch", "llama"},
-        {"merge", "concat"},
+        {"merge", "{\"method\":\"concat\"}"},
         {"targets", "o_proj"},
         {"dtype", "f16"},
         {"adapters",
@@ -280,33 +281,52 @@ static void test_mismatches(void **state)
                              &err),
           &err);
     lcal__adapter_use uses[] = {{&adapters[0], 1.0f}, {&adapters[1], 0.7f}};
-    check(lcal__calib_facts_from(&model, uses, 2, &specs[0].spec, &facts, &err), &err);
+    lcal__merge_settings merge = lcal__merge_defaults(LCAL__MERGE_DARE_TIES);
+    merge.density = 0.3;
+    check(lcal__calib_facts_from(&model, uses, 2, &merge, &specs[0].spec, &facts, &err), &err);
     assert_string_equal(facts.adapters[1].name, "lora_b");
     assert_true(isnan(facts.valid_loss));
-    check(lcal__calib_facts_check(&facts, "F", &model, uses, 2, &err), &err);
+    check(lcal__calib_facts_check(&facts, "F", &model, uses, 2, &merge, &err), &err);
 
-    assert_refused("architecture", lcal__calib_facts_check(&facts, "F", &other, uses, 2, &err),
-                   &err, LCAL_SHAPE,
-                   "F: made for a model of architecture llama, but this one is qwen2");
+    lcal__merge_settings another = merge;
+    another.t = 0.9; /* no option of that rule */
+    check(lcal__calib_facts_check(&facts, "F", &model, uses, 2, &another, &err), &err);
+    another.seed = 2;
+    assert_refused(
+        "merge", lcal__calib_facts_check(&facts, "F", &model, uses, 2, &another, &err), &err,
+        LCAL_INVALID,
+        "F: made for adapters merged by dare-ties, density 0.3, majority total, election "
+        "weighted, lambda 1, seed 1, but here they are merged by dare-ties, density 0.3, "
+        "majority total, election weighted, lambda 1, seed 2");
+    /* The two names of the exact sum are one rule. */
+    facts.merge = lcal__merge_defaults(LCAL__MERGE_CONCAT);
+    another = lcal__merge_defaults(LCAL__MERGE_LINEAR);
+    check(lcal__calib_facts_check(&facts, "F", &model, uses, 2, &another, &err), &err);
+    facts.merge = merge;
+
+    assert_refused("architecture",
+                   lcal__calib_facts_check(&facts, "F", &other, uses, 2, &merge, &err), &err,
+                   LCAL_SHAPE, "F: made for a model of architecture llama, but this one is qwen2");
     facts.config.ffn += 1;
-    assert_refused("extent", lcal__calib_facts_check(&facts, "F", &model, uses, 2, &err), &err,
-                   LCAL_SHAPE, "F: made for a model with ffn ");
+    assert_refused("extent", lcal__calib_facts_check(&facts, "F", &model, uses, 2, &merge, &err),
+                   &err, LCAL_SHAPE, "F: made for a model with ffn ");
     facts.config.ffn -= 1;
     facts.base_sha256[0] = facts.base_sha256[0] == '0' ? '1' : '0';
-    assert_refused("base", lcal__calib_facts_check(&facts, "F", &model, uses, 2, &err), &err,
-                   LCAL_INVALID, "F: made for a base with SHA-256 ");
+    assert_refused("base", lcal__calib_facts_check(&facts, "F", &model, uses, 2, &merge, &err),
+                   &err, LCAL_INVALID, "F: made for a base with SHA-256 ");
     facts.base_sha256[0] = '\0';
-    assert_refused("no base", lcal__calib_facts_check(&facts, "F", &model, uses, 2, &err), &err,
-                   LCAL_INVALID, "none (random weights), but the weights of ");
+    assert_refused("no base", lcal__calib_facts_check(&facts, "F", &model, uses, 2, &merge, &err),
+                   &err, LCAL_INVALID, "none (random weights), but the weights of ");
     memcpy(facts.base_sha256, model.sha256, sizeof(facts.base_sha256));
-    assert_refused("count", lcal__calib_facts_check(&facts, "F", &model, uses, 1, &err), &err,
-                   LCAL_INVALID, "F: made with 2 adapters, but 1 are given");
+    assert_refused("count", lcal__calib_facts_check(&facts, "F", &model, uses, 1, &merge, &err),
+                   &err, LCAL_INVALID, "F: made with 2 adapters, but 1 are given");
     uses[1].weight = 1.0f;
-    assert_refused("weight", lcal__calib_facts_check(&facts, "F", &model, uses, 2, &err), &err,
-                   LCAL_INVALID, "F: adapter 2 (lora_b): expected weight 0.699999988, found 1");
+    assert_refused("weight", lcal__calib_facts_check(&facts, "F", &model, uses, 2, &merge, &err),
+                   &err, LCAL_INVALID,
+                   "F: adapter 2 (lora_b): expected weight 0.699999988, found 1");
     const lcal__adapter_use swapped[] = {{&adapters[1], 1.0f}, {&adapters[0], 0.7f}};
-    assert_refused("order", lcal__calib_facts_check(&facts, "F", &model, swapped, 2, &err), &err,
-                   LCAL_INVALID, "F: adapter 1: expected lora_a with SHA-256 ");
+    assert_refused("order", lcal__calib_facts_check(&facts, "F", &model, swapped, 2, &merge, &err),
+                   &err, LCAL_INVALID, "F: adapter 1: expected lora_a with SHA-256 ");
     lcal__calib_facts_free(&facts);
     for (size_t i = 0; i < 2; i++)
         lcal__adapter_close(&adapters[i]);

@@ -118,6 +118,27 @@ static const broken table[] = {
      {0},
      {"c.yaml:4:17: key lora.targets: expected at least one projection, found an empty list"}},
     {REQUIRED "lora: {targets: 'q_proj,'}\n", {0}, {"c.yaml:4:17: key lora.targets: ~"}},
+    /* Merging. */
+    {REQUIRED "adapters: [a, b]\nmerge: {method: tie}\n",
+     {0},
+     {"c.yaml:5:17: key merge.method: expected one of concat | linear | ties | dare-linear | "
+      "dare-ties | slerp | magnitude-prune | svd | peft-linear | peft-ties | peft-dare-linear | "
+      "peft-dare-ties | peft-magnitude-prune | peft-svd, found \"tie\"; did you mean ties?"}},
+    {REQUIRED "adapters: [a, b]\nmerge: {method: slerp, density: 0.3, seed: 1}\n",
+     {0},
+     {"c.yaml:5:33: key merge.density: merge.method slerp has no such option; remove it or choose "
+      "another method"}},
+    {REQUIRED "adapters: [a]\nmerge: {method: slerp}\n",
+     {0},
+     {"c.yaml:5:17: key merge.method: slerp lies between two adapters, found 1"}},
+    {REQUIRED "adapters: [a, b]\nmerge: {method: svd}\nmethod: columns\n",
+     {0},
+     {"c.yaml:5:17: key merge.method: method columns scales the adapters' own factors and needs "
+      "concat or linear, found svd"}},
+    {REQUIRED "adapters: [a, b]\nmerge: {method: ties, density: 0, t: 2}\n",
+     {0},
+     {"c.yaml:5:32: key merge.density: expected a number in (0, 1], found \"0\"",
+      "c.yaml:5:38: key merge.t: expected a number in [0, 1], found \"2\""}},
     /* Adapters. */
     {REQUIRED "adapters: {path: a}\n",
      {0},
@@ -153,7 +174,7 @@ static const broken table[] = {
     {REQUIRED, {"=3"}, {"override 1 (=3): expected key=value"}},
     {REQUIRED,
      {"seed=1", "train.lr=abc"},
-     {"override 1 (seed=1): unknown key seed; did you mean train.seed?",
+     {"override 1 (seed=1): unknown key seed; did you mean merge.seed or train.seed?",
       "override 2 (train.lr=abc): key train.lr: expected a number in (0, 10], found \"abc\""}},
     {REQUIRED,
      {"adapters=[a"},

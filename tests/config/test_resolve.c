@@ -24,6 +24,12 @@ static void test_defaults(void **state)
     assert_int_equal(s->adapter_count, 0);
     assert_int_equal(s->method, LCAL__METHOD_LCPP);
     assert_int_equal(s->merge.method, LCAL__MERGE_CONCAT);
+    assert_true(s->merge.density == 0.2 && s->merge.lambda == 1.0 && s->merge.t == 0.5);
+    assert_int_equal(s->merge.scope, LCAL__SCOPE_MODEL);
+    assert_int_equal(s->merge.majority, LCAL__MAJORITY_TOTAL);
+    assert_int_equal(s->merge.election, LCAL__ELECTION_WEIGHTED);
+    assert_int_equal(s->merge.seed, 1);
+    assert_int_equal(s->merge.rank, 0);
     assert_int_equal(s->calibration.form, LCAL__FORM_OUTPUT);
     assert_int_equal(s->calibration.rank, 4);
     assert_true(s->calibration.scale == 1.0);
@@ -217,7 +223,10 @@ static void test_dump_text(void **state)
     assert_int_equal(lcal_config_dump(config, &text, NULL), LCAL_OK);
     snprintf(expected, sizeof(expected),
              "model: \"%s\"\nadapters:\n  - {path: \"%s\", weight: 1}\n"
-             "  - {path: \"%s\", weight: 0.1}\nmerge:\n  method: concat\nmethod: lcpp\n"
+             "  - {path: \"%s\", weight: 0.1}\nmerge:\n  method: concat\n  density: 0.2\n  scope: "
+             "model\n"
+             "  majority: total\n  election: weighted\n  lambda: 1\n  t: 0.5\n  seed: 1\n"
+             "  rank: 0\nmethod: lcpp\n"
              "calibration:\n  form: output\n  rank: 4\n",
              fixture_path("model"), fixture_path("a"), fixture_path("b"));
     assert_memory_equal(text, expected, strlen(expected));
