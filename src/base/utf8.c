@@ -34,6 +34,14 @@ size_t lcal__utf8_valid(const char *text, size_t size)
     return length && well_begun(s, size, length) == length ? length : 0;
 }
 
+bool lcal__utf8_all(const char *text, size_t size)
+{
+    size_t length = 1;
+    for (size_t at = 0; at < size && length; at += length)
+        length = lcal__utf8_valid(text + at, size - at);
+    return length != 0;
+}
+
 size_t lcal__utf8_broken(const char *text, size_t size, bool *cut)
 {
     const unsigned char *s = (const unsigned char *)text;

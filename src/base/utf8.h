@@ -8,6 +8,9 @@
 /* Length in bytes (1..4) of the valid character at text[0..size), or 0 where there is none. */
 size_t lcal__utf8_valid(const char *text, size_t size);
 
+/* Whether text[0..size) is nothing but valid characters. */
+bool lcal__utf8_all(const char *text, size_t size);
+
 /*
  * Where lcal__utf8_valid gives 0 and size > 0: the length (1..3) of what one U+FFFD replaces, the
  * maximal subpart of an ill-formed sequence (Unicode 15, section 3.9). *cut tells that text ends

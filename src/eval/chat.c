@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "engine/decoder.h"
 #include "eval/generate_setup.h"
 
@@ -196,6 +197,9 @@ lcal_status lcal_chat_say(lcal_chat *chat, const char *message, lcal_piece_fn *f
     if (!chat || !message || !fn)
         return lcal__fail(err, LCAL_INVALID,
                           "lcal_chat_say: chat, message and a function to call must be given");
+    if (!lcal__utf8_all(message, strlen(message)))
+        return lcal__fail(err, LCAL_INVALID,
+                          "the message: expected text in UTF-8, found other bytes");
     turn t = {.chat = chat, .fn = fn, .user = user};
     const size_t before = chat->count;
     lcal_status status = say(&t, message, err);

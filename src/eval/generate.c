@@ -1,7 +1,10 @@
 /* The public functions of generation: arguments checked, pieces passed on. */
 #include "lcal/generate.h"
 
+#include <string.h>
+
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "eval/answers.h"
 
 typedef struct listener {
@@ -30,11 +33,18 @@ static lcal_status check_messages(const lcal_prompt *prompts, size_t count, lcal
         if (!prompts[i].messages || prompts[i].count == 0)
             return lcal__fail(err, LCAL_INVALID, "prompt %zu: expected a message, found none",
                               i + 1);
-        for (size_t m = 0; m < prompts[i].count; m++)
-            if (!prompts[i].messages[m].role || !prompts[i].messages[m].text)
+        for (size_t m = 0; m < prompts[i].count; m++) {
+            const lcal_message *message = &prompts[i].messages[m];
+            if (!message->role || !message->text)
                 return lcal__fail(err, LCAL_INVALID,
                                   "prompt %zu: message %zu: role and text must be given", i + 1,
                                   m + 1);
+            if (!lcal__utf8_all(message->text, strlen(message->text)))
+                return lcal__fail(err, LCAL_INVALID,
+                                  "prompt %zu: message %zu: expected text in UTF-8, found other "
+                                  "bytes",
+                                  i + 1, m + 1);
+        }
     }
     return LCAL_OK;
 }
@@ -70,7 +80,7 @@ lcal_status lcal_generate(lcal_model *model, const char *const *prompts, size_t 
     lcal_prompt *items = lcal__calloc(count, sizeof(*items));
     lcal_status status = messages && items ? LCAL_OK : lcal__fail_nomem(err, "the list of prompts");
     for (size_t i = 0; i < count && status == LCAL_OK; i++) {
-        messages[i] = (lcal_message){"user", prompts[i]};
+        messages[i] = (lcal_message){"user", prompts[i]}; /* NULL is refused with the rest */
         items[i] = (lcal_prompt){&messages[i], 1};
     }
     if (status == LCAL_OK)

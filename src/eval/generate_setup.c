@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #define STANDARD_TOKENS 256
 #define STANDARD_BATCH 16
@@ -58,6 +59,8 @@ static lcal_status copy_system(lcal__generate_setup *s, const char *system, lcal
         return lcal__fail(err, LCAL_INVALID,
                           "system: the template is raw, which has no system message; write it into "
                           "the prompt, or choose the template llama3, chatml or zephyr");
+    if (!lcal__utf8_all(system, strlen(system)))
+        return lcal__fail(err, LCAL_INVALID, "system: expected text in UTF-8, found other bytes");
     s->system = lcal__strdup(system);
     return s->system ? LCAL_OK : lcal__fail_nomem(err, "the system message");
 }

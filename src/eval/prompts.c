@@ -61,11 +61,8 @@ static lcal_status add_message(reader *r, const char *role, const char *text)
 
 static lcal_status add_text(reader *r, const char *text, size_t length)
 {
-    for (size_t at = 0, size; at < length; at += size) {
-        size = lcal__utf8_valid(text + at, length - at);
-        if (size == 0)
-            return fail(r, "text in UTF-8", "other bytes; convert the file, with iconv for one");
-    }
+    if (!lcal__utf8_all(text, length))
+        return fail(r, "text in UTF-8", "other bytes; convert the file, with iconv for one");
     if (memchr(text, '\0', length))
         return fail(r, "text", "a zero byte");
     return add_message(r, "user", text);

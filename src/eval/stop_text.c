@@ -14,20 +14,10 @@ static size_t advance(const lcal__stop_text *stop, size_t matched, char byte)
     return matched + (stop->text[matched] == byte);
 }
 
-static bool is_utf8(const char *text, size_t length)
-{
-    for (size_t at = 0, size; at < length; at += size) {
-        size = lcal__utf8_valid(text + at, length - at);
-        if (size == 0)
-            return false;
-    }
-    return true;
-}
-
 static lcal_status stop_text_init(lcal__stop_text *stop, const char *text, lcal_error *err)
 {
     stop->length = strlen(text);
-    if (stop->length == 0 || !is_utf8(text, stop->length))
+    if (stop->length == 0 || !lcal__utf8_all(text, stop->length))
         return lcal__fail(err, LCAL_INVALID, "stop text: expected text in UTF-8, found %s",
                           stop->length ? "other bytes" : "an empty one");
     stop->text = lcal__strdup(text);
