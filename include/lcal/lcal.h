@@ -11,6 +11,7 @@
 #include "lcal/log.h"
 #include "lcal/model.h"
 #include "lcal/prompts.h"
+#include "lcal/preview.h"
 #include "lcal/score.h"
 #include "lcal/status.h"
 #include "lcal/table.h"

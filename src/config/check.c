@@ -30,6 +30,7 @@ static bool is_used(lcal_purpose purpose, lcal__option_place place)
     case LCAL__PLACE_FOLDER:
         return true;
     case LCAL__PLACE_FILE:
+    case LCAL__PLACE_FILE_OR_FOLDER:
     case LCAL__PLACE_FILE_OR_DEFAULT:
         return purpose != LCAL_FOR_MODEL;
     case LCAL__PLACE_OUTPUT:
@@ -60,6 +61,10 @@ static void check_path(lcal__reader *reader, size_t index)
         break;
     case LCAL__PLACE_FILE:
         if (!lcal__path_is_file(path))
+            refuse_place(reader, place, key, option->shown.range, path);
+        break;
+    case LCAL__PLACE_FILE_OR_FOLDER:
+        if (!lcal__path_is_file(path) && !lcal__path_is_dir(path))
             refuse_place(reader, place, key, option->shown.range, path);
         break;
     case LCAL__PLACE_FILE_OR_DEFAULT:
@@ -145,6 +150,20 @@ static void check_batch(lcal__reader *reader)
                        (unsigned long long)settings->train.batch_tokens);
 }
 
+static void check_data(lcal__reader *reader)
+{
+    const lcal__settings *settings = reader->settings;
+    if (settings->data.valid_fraction > 0 && settings->data.valid[0])
+        lcal__problems_add(
+            &reader->problems, place_of(reader, "data.valid_fraction"),
+            "key data.valid_fraction: validation examples are held out of data.train "
+            "or come from data.valid: give one of the two");
+    if (settings->data.system[0] && settings->data.template_ == LCAL__TEMPLATE_RAW)
+        lcal__problems_add(&reader->problems, place_of(reader, "data.system"),
+                           "key data.system: data.template raw has no system message; leave it out "
+                           "or choose llama3, chatml or zephyr");
+}
+
 void lcal__check_settings(lcal__reader *reader)
 {
     for (size_t i = 0; i < LCAL__OPTION_COUNT; ++i)
@@ -154,4 +173,5 @@ void lcal__check_settings(lcal__reader *reader)
     check_method(reader);
     check_merge(reader);
     check_batch(reader);
+    check_data(reader);
 }

@@ -72,6 +72,10 @@ static void print_value(const lcal__option *option, const lcal__settings *settin
     case LCAL__OPTION_PATH:
         print_path(*(char *const *)field, out);
         break;
+    case LCAL__OPTION_TEXT:
+        lcal__strbuf_add(out, " ");
+        lcal__quote(*(char *const *)field, out);
+        break;
     case LCAL__OPTION_ADAPTERS:
         print_adapters(settings, out);
         break;

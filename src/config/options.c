@@ -44,6 +44,10 @@
 #define SOURCE(key, field, help)                                                                   \
     PLACE(key, "default", "default | an existing file", help, field, LCAL__PLACE_FILE_OR_DEFAULT,  \
           false)
+#define VOCABULARY(key, field, help)                                                               \
+    PLACE(key, "", "an existing file or directory", help, field, LCAL__PLACE_FILE_OR_FOLDER, false)
+#define TEXT(key, field, help)                                                                     \
+    ROW(key, "text", "", "", help, LCAL__OPTION_TEXT, field, .words = {0})
 #define OUTPUT(key, field, help) PLACE(key, "", "", help, field, LCAL__PLACE_OUTPUT, true)
 
 static const lcal_option shown[] = {
@@ -86,6 +90,12 @@ size_t lcal__option_find(const char *key)
     while (index < ROWS && strcmp(rows[index].shown.key, key) != 0)
         ++index;
     return index;
+}
+
+bool lcal_option_required(const char *key)
+{
+    size_t index = lcal__option_find(key);
+    return index < ROWS && rows[index].path.required;
 }
 
 size_t lcal__option_word_count(const lcal__option *option)

@@ -138,6 +138,9 @@ void lcal__read_value(lcal__reader *reader, size_t index, const lcal__yaml *valu
             reader->problems.failed = true;
     } else if (option->kind == LCAL__OPTION_PATH) {
         read_path_option(reader, option, value);
+    } else if (option->kind == LCAL__OPTION_TEXT && scalar) {
+        if (!lcal__value_set_text(option, value->text, reader->settings))
+            reader->problems.failed = true;
     } else if (option->kind == LCAL__OPTION_ADAPTERS) {
         lcal__read_adapters(reader, value);
     } else if (option->kind == LCAL__OPTION_TARGETS && value->kind == LCAL__YAML_LIST) {

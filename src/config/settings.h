@@ -58,8 +58,18 @@ typedef enum lcal__policy {
     LCAL__POLICY_ERROR
 } lcal__policy;
 typedef enum lcal__objective { LCAL__OBJECTIVE_SUPERVISED } lcal__objective;
-typedef enum lcal__template { LCAL__TEMPLATE_AUTO } lcal__template;
-typedef enum lcal__loss_on { LCAL__LOSS_ON_COMPLETION } lcal__loss_on;
+typedef enum lcal__template {
+    LCAL__TEMPLATE_AUTO,
+    LCAL__TEMPLATE_RAW,
+    LCAL__TEMPLATE_LLAMA3,
+    LCAL__TEMPLATE_CHATML,
+    LCAL__TEMPLATE_ZEPHYR
+} lcal__template;
+typedef enum lcal__loss_on {
+    LCAL__LOSS_ON_COMPLETION,
+    LCAL__LOSS_ON_ASSISTANT,
+    LCAL__LOSS_ON_ALL
+} lcal__loss_on;
 
 /* How the frozen adapters are combined: a rule and its options, of which it has some
  * (merge_rule.h). Zeroed: the exact sum. */
@@ -110,8 +120,13 @@ typedef struct lcal__settings {
     } columns;
     struct {
         char *train;
-        char *valid; /* "": no validation */
+        char *valid;           /* "": no validation, or a share of train */
+        double valid_fraction; /* of train; 0: none */
+        uint64_t split_seed;
+        uint64_t limit, valid_limit; /* examples; 0: all */
+        char *tokenizer;             /* "": the model's */
         lcal__template template_;
+        char *system; /* "": none */
         lcal__loss_on loss_on;
         uint64_t max_length;
         lcal__policy overlong;

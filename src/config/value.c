@@ -90,10 +90,27 @@ bool lcal__value_parse(const lcal__option *option, const char *text, lcal__setti
         memcpy(field, &targets, sizeof(targets));
         return true;
     case LCAL__OPTION_PATH:
+    case LCAL__OPTION_TEXT:
     case LCAL__OPTION_ADAPTERS:
         break;
     }
     return false;
+}
+
+static bool owns_text(const lcal__option *option)
+{
+    return option->kind == LCAL__OPTION_PATH || option->kind == LCAL__OPTION_TEXT;
+}
+
+bool lcal__value_set_text(const lcal__option *option, const char *text, lcal__settings *settings)
+{
+    char **field = lcal__option_field(option, settings);
+    char *copy = lcal__strdup(text);
+    if (!copy)
+        return false;
+    lcal__free(*field);
+    *field = copy;
+    return true;
 }
 
 static void free_adapters(lcal__settings *settings)
@@ -111,15 +128,9 @@ bool lcal__value_reset(const lcal__option *option, lcal__settings *settings)
         free_adapters(settings);
         return true;
     }
-    if (option->kind != LCAL__OPTION_PATH)
-        return lcal__value_parse(option, option->shown.fallback, settings);
-    char **path = lcal__option_field(option, settings);
-    char *fallback = lcal__strdup(option->shown.fallback);
-    if (!fallback)
-        return false;
-    lcal__free(*path);
-    *path = fallback;
-    return true;
+    if (owns_text(option))
+        return lcal__value_set_text(option, option->shown.fallback, settings);
+    return lcal__value_parse(option, option->shown.fallback, settings);
 }
 
 const char *lcal__value_expected(const lcal__option *option, char out[LCAL__VALUE_EXPECTED_MAX])
@@ -141,6 +152,8 @@ const char *lcal__value_expected(const lcal__option *option, char out[LCAL__VALU
         return range;
     case LCAL__OPTION_PATH:
         return "a path";
+    case LCAL__OPTION_TEXT:
+        return "a text";
     case LCAL__OPTION_ADAPTERS:
         break;
     }
@@ -173,6 +186,7 @@ bool lcal__value_equal(const lcal__option *option, const lcal__settings *a, cons
     case LCAL__OPTION_TARGETS:
         return *(const lcal__targets *)x == *(const lcal__targets *)y;
     case LCAL__OPTION_PATH:
+    case LCAL__OPTION_TEXT:
         return strcmp(*(char *const *)x, *(char *const *)y) == 0;
     case LCAL__OPTION_ADAPTERS:
         return adapters_equal(a, b);
@@ -185,7 +199,7 @@ void lcal__settings_free(lcal__settings *settings)
     const lcal__option *rows = lcal__option_rows();
     free_adapters(settings);
     for (size_t i = 0; i < LCAL__OPTION_COUNT; ++i)
-        if (rows[i].kind == LCAL__OPTION_PATH)
+        if (owns_text(&rows[i]))
             lcal__free(*(char **)lcal__option_field(&rows[i], settings));
     *settings = (lcal__settings){0};
 }

@@ -11,9 +11,14 @@
 
 /*
  * Puts the value that `text` spells into its field. False, and nothing changed: it spells none of
- * the option's kind and range. Not for paths and adapters, which need to know their directory.
+ * the option's kind and range. Not for texts,
+ * which may be any, nor for paths and adapters, which need to know their directory.
  */
 bool lcal__value_parse(const lcal__option *option, const char *text, lcal__settings *settings);
+
+/* Puts a copy of text into the field of a text or path. False, and nothing changed: out of memory.
+ */
+bool lcal__value_set_text(const lcal__option *option, const char *text, lcal__settings *settings);
 
 /* Puts the default. False: out of memory. */
 bool lcal__value_reset(const lcal__option *option, lcal__settings *settings);

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "num/gemm.h"
+#include "train/run_data.h"
 
 /* --- model and adapters ----------------------------------------------------------------- */
 
@@ -35,50 +36,15 @@ static lcal_status open_model(lcal__session *s, const lcal_log *log, lcal_error 
 
 /* --- data ------------------------------------------------------------------------------- */
 
-static lcal_status read_data(const lcal__session *s, const char *path, const lcal_log *log,
-                             lcal__dataset *out, lcal_error *err)
-{
-    static const lcal__overlong overlong[] = {[LCAL__POLICY_DROP] = LCAL__OVERLONG_DROP,
-                                              [LCAL__POLICY_TRUNCATE] = LCAL__OVERLONG_TRUNCATE,
-                                              [LCAL__POLICY_ERROR] = LCAL__OVERLONG_ERROR};
-    const lcal__dataset_options options = {
-        .vocab = s->model.config.vocab,
-        .max_length = (size_t)s->settings->data.max_length,
-        .overlong = overlong[s->settings->data.overlong],
-    };
-    LCAL_TRY(lcal__dataset_read(path, &options, out, err));
-    if (out->dropped_overlong || out->truncated || out->dropped_empty)
-        lcal__log(log, LCAL_LOG_NOTICE,
-                  "%s: %zu of %zu examples kept: %zu dropped and %zu cut for being longer than "
-                  "data.max_length %zu, %zu dropped for having nothing to learn",
-                  path, out->count, out->read, out->dropped_overlong, out->truncated,
-                  options.max_length, out->dropped_empty);
-    return LCAL_OK;
-}
-
-/* A resumed run must go on with the same examples, whatever file they come from. */
-static lcal_status hash_data(const lcal__dataset *data, char hex[LCAL__SHA256_HEX], lcal_error *err)
-{
-    lcal__hash *hash;
-    LCAL_TRY(lcal__hash_open(&hash, err));
-    for (size_t i = 0; i < data->count; i++) {
-        const lcal__example *example = &data->examples[i];
-        const uint64_t length = example->length;
-        lcal__hash_add(hash, &length, sizeof(length));
-        lcal__hash_add(hash, example->ids, example->length * sizeof(*example->ids));
-        lcal__hash_add(hash, example->labels, example->length * sizeof(*example->labels));
-    }
-    lcal__hash_close(&hash, hex);
-    return LCAL_OK;
-}
-
 static lcal_status open_data(lcal__session *s, const lcal_log *log, lcal_error *err)
 {
     const lcal__settings *settings = s->settings;
-    LCAL_TRY(read_data(s, settings->data.train, log, &s->train, err));
-    LCAL_TRY(hash_data(&s->train, s->data_sha256, err));
-    if (settings->data.valid[0])
-        LCAL_TRY(read_data(s, settings->data.valid, log, &s->valid, err));
+    lcal__run_data data;
+    LCAL_TRY(lcal__run_data_open(settings, s->model.config.vocab, log, &data, err));
+    lcal__text_close(&data.text); /* all is tokenised */
+    s->train = data.train;
+    s->valid = data.valid;
+    memcpy(s->data_sha256, data.sha256, sizeof(s->data_sha256));
     const size_t examples = (size_t)settings->train.batch_size;
     const size_t tokens = examples ? 0 : (size_t)settings->train.batch_tokens;
     return lcal__batcher_init(&s->batcher, &s->train, settings->data.shuffle, settings->train.seed,

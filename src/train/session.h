@@ -19,7 +19,7 @@ typedef struct lcal__session {
     lcal__model model;
     lcal__adapter_list adapters;
     lcal__assembly assembly;
-    lcal__dataset train, valid;
+    lcal__dataset train, valid; /* valid may borrow from train */
     char data_sha256[LCAL__SHA256_HEX]; /* of the training examples as read */
     lcal__batcher batcher;
     lcal__passes passes;
