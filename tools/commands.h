@@ -10,6 +10,7 @@
     X(score)                                                                                       \
     X(inspect)                                                                                     \
     X(tokenize)                                                                                    \
+    X(tokenizer)                                                                                   \
     X(convert)                                                                                     \
     X(plot)                                                                                        \
     X(bench)                                                                                       \

@@ -66,3 +66,8 @@ int32_t lcal_tokenizer_eos(const lcal_tokenizer *tokenizer)
 {
     return lcal__tokenizer_eos(tokenizer);
 }
+
+const char *lcal_tokenizer_token(const lcal_tokenizer *tokenizer, int32_t id, bool *special)
+{
+    return lcal__tokenizer_token(tokenizer, id, special);
+}

@@ -4,12 +4,11 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "data/patterns.h"
 #include "data/tokenizer_parts.h"
 #include "format/gguf.h"
 
-/* GPT-2's cut and that of Llama-3, but for the length of a run of digits. */
-#define LCAL_GPT2                                                                                  \
-    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
+/* llama.cpp's spelling of Llama-3's cut: its 's takes no long s (U+017F). */
 #define LCAL_LLAMA3(digits)                                                                        \
     "'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD]|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits  \
     "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
@@ -19,7 +18,7 @@ static const struct pre {
     const char *name, *regex;
     bool ignore_merges, add_bos;
 } pres[] = {
-    {"gpt-2", LCAL_GPT2, false, false},
+    {"gpt-2", LCAL__PATTERN_GPT2, false, false},
     {"llama-bpe", LCAL_LLAMA3("\\p{N}{1,3}"), true, true},
     {"qwen2", LCAL_LLAMA3("\\p{N}"), false, false},
     {"stablelm2", LCAL_LLAMA3("\\p{N}"), false, false},

@@ -1,12 +1,9 @@
 /* tokenizer.json: "normalizer" and "pre_tokenizer", lists of steps of named types. */
 #include <string.h>
 
+#include "data/patterns.h"
 #include "data/tokenizer_parts.h"
 #include "format/json.h"
-
-/* GPT-2's own cut, which a ByteLevel pre-tokenizer makes unless told not to. */
-#define LCAL_GPT2_REGEX                                                                            \
-    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
 
 typedef lcal_status step_fn(lcal__tokenizer *t, const char *type, const json_t *step,
                             const char *where, lcal_error *err);
@@ -119,8 +116,8 @@ static lcal_status add_byte_level(lcal__tokenizer *t, const json_t *step, const 
     LCAL_TRY(lcal__json_bool(step, where, "use_regex", &use_regex, err));
     t->byte_level = true;
     if (use_regex)
-        LCAL_TRY(
-            lcal__regex_open(LCAL_GPT2_REGEX, strlen(LCAL_GPT2_REGEX), false, &cut.regex, err));
+        LCAL_TRY(lcal__regex_open(LCAL__PATTERN_GPT2, strlen(LCAL__PATTERN_GPT2), false, &cut.regex,
+                                  err));
     return use_regex || cut.prefix_space ? lcal__pretokenizer_add(&t->pre, cut, err) : LCAL_OK;
 }
 
