@@ -14,9 +14,10 @@ int model_args_check(const model_args *args, const cli_command *command)
 {
     if (!args->model && !args->run)
         return cli_usage_error(command, "--model DIR or --run RUN is missing");
-    if (args->run && (args->model || args->adapters.count || args->calibration))
-        return cli_usage_error(command, "--run brings its own model, adapters and calibration: "
-                                        "leave --model, --adapter and --calibration out");
+    if (args->run && (args->model || args->adapters.count || args->merge || args->calibration))
+        return cli_usage_error(command,
+                               "--run brings its own model, adapters, merge and calibration: "
+                               "leave --model, --adapter, --merge and --calibration out");
     return 0;
 }
 
@@ -65,6 +66,8 @@ lcal_status model_args_open(const model_args *args, const lcal_log *log, lcal_mo
         return status;
     for (size_t i = 0; status == LCAL_OK && i < args->adapters.count; i++)
         status = add_adapter(*out, args->adapters.items[i], err);
+    if (status == LCAL_OK && args->merge)
+        status = lcal_model_merge(*out, args->merge, err);
     if (status == LCAL_OK && args->calibration)
         status = lcal_model_calibrate(*out, args->calibration, err);
     if (status != LCAL_OK)

@@ -7,7 +7,7 @@
 
 /* Part of a command's values. */
 typedef struct model_args {
-    const char *model, *run, *calibration;
+    const char *model, *run, *merge, *calibration;
     cli_texts adapters; /* DIR[:WEIGHT] */
     size_t precision, memory, threads;
 } model_args;
@@ -21,10 +21,18 @@ extern const char *const model_args_precisions[], *const model_args_memories[];
         {"adapter", CLI_TEXTS, offsetof(values, field.adapters), "DIR[:WEIGHT]",                   \
          .help = "LoRA adapter in PEFT layout, added with its weight (1 where none is given). "    \
                  "May be given several times."},                                                   \
+        {"merge",                                                                                  \
+         CLI_TEXT,                                                                                 \
+         offsetof(values, field.merge),                                                            \
+         "RULE[:KEY=VALUE,...]",                                                                   \
+         .fallback = "concat",                                                                     \
+         .help = "How the adapters are combined: a merge.method of the configuration with its "    \
+                 "options, \"ties:density=0.3\" for example."},                                    \
         {"calibration", CLI_TEXT, offsetof(values, field.calibration), "FILE",                     \
-         .help = "Calibration, .h5 or .safetensors; refused on another base or other adapters."},  \
+         .help = "Calibration, .h5 or .safetensors; refused on another base, other adapters or "   \
+                 "another merge."},                                                                \
         {"run", CLI_TEXT, offsetof(values, field.run), "RUN",                                      \
-         .help = "Run directory of `lcal train`, in place of the three above: its base and "       \
+         .help = "Run directory of `lcal train`, in place of the four above: its base and "        \
                  "adapters with what it trained on top."},                                         \
         {"precision",                                                                              \
          CLI_CHOICE,                                                                               \
