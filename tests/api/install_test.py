@@ -31,13 +31,12 @@ class Install(unittest.TestCase):
         found = list(cls.root.rglob("lcal.pc"))
         assert len(found) == 1, found
         cls.libraries = found[0].parent.parent
-        cls.environment = dict(os.environ, PKG_CONFIG_PATH=str(found[0].parent),
-                               PKG_CONFIG_SYSROOT_DIR=str(cls.root))
+        # Where it lies now; a sysroot would be that of the libraries below, too.
+        found[0].write_text(found[0].read_text().replace("prefix=/", f"prefix={cls.root}/", 1))
+        cls.environment = dict(os.environ, PKG_CONFIG_PATH=str(found[0].parent))
 
     def flags(self, *arguments):
-        """Of lcal as installed. The sysroot is lcal's alone, not that of the libraries below."""
-        text = run("pkg-config", *arguments, "lcal", env=self.environment)
-        return [flag for flag in text.split()]
+        return run("pkg-config", *arguments, "lcal", env=self.environment).split()
 
     def build_and_use(self, name, *flags):
         program = pathlib.Path(self.holder.name) / name
