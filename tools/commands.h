@@ -8,12 +8,14 @@
     X(train)                                                                                       \
     X(preview)                                                                                     \
     X(score)                                                                                       \
+    X(generate)                                                                                    \
     X(inspect)                                                                                     \
     X(tokenize)                                                                                    \
     X(tokenizer)                                                                                   \
     X(convert)                                                                                     \
     X(plot)                                                                                        \
     X(bench)                                                                                       \
+    X(completion)                                                                                  \
     X(help)                                                                                        \
     X(version)
 

@@ -1,5 +1,7 @@
 #include "text.h"
 
+#include <stdio.h>
+
 /* The second byte alone decides about overlong forms, surrogates and the upper end. */
 size_t text_character(const char *text, size_t left)
 {
@@ -15,4 +17,22 @@ size_t text_character(const char *text, size_t left)
         if ((s[i] & 0xC0) != 0x80)
             return 0;
     return length;
+}
+
+void text_print_tame(const char *text, size_t length)
+{
+    for (size_t at = 0, size; at < length; at += size) {
+        const unsigned char byte = (unsigned char)text[at];
+        size = text_character(text + at, length - at);
+        const unsigned char second = size == 2 ? (unsigned char)text[at + 1] : 0;
+        if ((byte < 0x20 && byte != '\n' && byte != '\t') || byte == 0x7F)
+            printf("\\x%02X", byte);
+        else if (byte == 0xC2 && second >= 0x80 && second < 0xA0) /* U+0080 to U+009F */
+            printf("\\x%02X", second);
+        else if (size == 0)
+            printf("\\x%02X", byte);
+        else
+            fwrite(text + at, 1, size, stdout);
+        size = size ? size : 1;
+    }
 }

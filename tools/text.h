@@ -8,4 +8,8 @@
  * none. */
 size_t text_character(const char *text, size_t left);
 
+/* Prints text on standard output but for control characters, which could steer a terminal: these,
+ * except line breaks and tabs, are spelled ("\x1B"). */
+void text_print_tame(const char *text, size_t length);
+
 #endif
