@@ -10,10 +10,13 @@
 
 typedef struct values {
     model_args model;
-    size_t logits;
+    const char *tokenizer, *system;
+    size_t logits, template_, loss_on;
 } values;
 
 static const char *const logits_words[] = {"none", "last", "all", NULL};
+static const char *const templates[] = {"auto", "raw", "llama3", "chatml", "zephyr", NULL};
+static const char *const loss_words[] = {"completion", "assistant", "all", NULL};
 
 typedef struct totals {
     lcal_logits logits;
@@ -91,6 +94,9 @@ static int run(const cli_call *call)
     const lcal_score_options options = {
         .file = call->operands[0],
         .logits = (lcal_logits)v->logits,
+        .template_ = templates[v->template_],
+        .loss_on = loss_words[v->loss_on],
+        .system = v->system,
     };
     lcal_model *model = NULL;
     totals t = {.logits = options.logits};
@@ -98,6 +104,8 @@ static int run(const cli_call *call)
     if (usage)
         return usage;
     lcal_status status = model_args_open(&v->model, &log, &model, &err);
+    if (status == LCAL_OK && v->tokenizer)
+        status = lcal_model_set_tokenizer(model, v->tokenizer, &err);
     if (status == LCAL_OK)
         status = lcal_score(model, &options, print_row, &t, &err);
     lcal_model_close(&model);
@@ -112,6 +120,15 @@ static const cli_option options[] = {
     {"logits", CLI_CHOICE, offsetof(values, logits), "WHICH", .words = logits_words,
      .fallback = "none",
      .help = "Print logits too: of the last position as one list, or of all as a list of lists."},
+    {"tokenizer", CLI_TEXT, offsetof(values, tokenizer), "PATH",
+     .help = "Tokenizer of text, a file or a directory that holds one, instead of the model's."},
+    {"template", CLI_CHOICE, offsetof(values, template_), "NAME", .words = templates,
+     .fallback = "auto", .help = "Chat template of text, as data.template of a configuration."},
+    {"system", CLI_TEXT, offsetof(values, system), "TEXT",
+     .help = "System message before texts that have none, as data.system."},
+    {"loss-on", CLI_CHOICE, offsetof(values, loss_on), "WHICH", .words = loss_words,
+     .fallback = "completion",
+     .help = "Which tokens of text count: the last answer, every answer, or all."},
     {0},
 };
 
@@ -120,10 +137,13 @@ const cli_command cmd_score = {
     .summary = "Print the loss of every labelled token of a data file",
     .arguments = "FILE",
     .operand = "FILE",
-    .details = "FILE has one JSON object a line, plain or gzip: {\"input_ids\": [...], \"labels\": "
-               "[...]}, labels[t] the target of position t-1, -100 ignored. Each line is answered "
-               "by {\"nll\": [...], \"loss\": mean}: negative log-likelihoods in nats of its "
-               "labelled tokens in order, loss null where there are none.",
+    .details =
+        "FILE has one JSON object a line, plain or gzip, in any form that `lcal train` reads: "
+        "{\"prompt\", \"completion\"}, {\"messages\"}, {\"instruction\", \"input\", "
+        "\"output\"}, {\"conversations\"}, or {\"input_ids\": [...], \"labels\": [...]} with "
+        "labels[t] the target of position t-1, -100 ignored. Each line is answered "
+        "by {\"nll\": [...], \"loss\": mean}: negative log-likelihoods in nats of its "
+        "labelled tokens in order, loss null where there are none.",
     .options = options,
     .values_size = sizeof(values),
     .operands_min = 1,

@@ -68,7 +68,7 @@ LCAL_API lcal_status lcal_model_merge(lcal_model *model, const char *rule, lcal_
 LCAL_API lcal_status lcal_model_calibrate(lcal_model *model, const char *path, lcal_error *err);
 
 /* The tokenizer to read and write text with: a file, or a directory that holds one. Without this
- * call it is the one in the base's directory. */
+ * call it is the one in the base's directory. The chat template is the one beside it. */
 LCAL_API lcal_status lcal_model_set_tokenizer(lcal_model *model, const char *path, lcal_error *err);
 
 /* The model's tokenizer, opened when first asked for; valid while the model lives. */

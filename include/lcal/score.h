@@ -22,8 +22,13 @@ typedef enum lcal_logits { LCAL_LOGITS_NONE, LCAL_LOGITS_LAST, LCAL_LOGITS_ALL }
 
 /* Zeroed but for `file` is valid. Strings are borrowed. */
 typedef struct lcal_score_options {
-    const char *file;   /* .jsonl, plain or gzip */
+    const char *file;   /* .jsonl, plain or gzip: text or token ids, as for training */
     lcal_logits logits; /* which positions' logits a row has */
+    /* How text is read, by the model's tokenizer; words and meaning as of the keys "data." of a
+     * configuration. */
+    const char *template_; /* NULL: "auto" */
+    const char *loss_on;   /* which tokens are labelled; NULL: "completion" */
+    const char *system;    /* NULL: none */
 } lcal_score_options;
 
 /* One line of input. Pointers are valid during the call. */

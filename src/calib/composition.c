@@ -199,9 +199,18 @@ lcal_status lcal_model_set_tokenizer(lcal_model *model, const char *path, lcal_e
     if (!model || !path)
         return lcal__fail(err, LCAL_INVALID,
                           "lcal_model_set_tokenizer: model and path must be given");
-    LCAL_TRY(open_tokenizer(model, path, &tokenizer, err));
+    char *copy = lcal__strdup(path);
+    if (!copy)
+        return lcal__fail_nomem(err, path);
+    lcal_status status = open_tokenizer(model, path, &tokenizer, err);
+    if (status != LCAL_OK) {
+        lcal__free(copy);
+        return status;
+    }
     lcal__tokenizer_close(&model->tokenizer);
+    lcal__free(model->tokenizer_path);
     model->tokenizer = tokenizer;
+    model->tokenizer_path = copy;
     return LCAL_OK;
 }
 

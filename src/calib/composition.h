@@ -21,7 +21,7 @@ const lcal__exec *lcal__composition_exec(const lcal__composition *composition);
 const lcal__model *lcal__composition_base(const lcal__composition *composition);
 const lcal_log *lcal__composition_log(const lcal__composition *composition); /* may be NULL */
 
-/* The directory that the base's tokenizer and chat template are looked for in. */
+/* Where the tokenizer and its chat template are looked for: a directory, or a tokenizer's file. */
 const char *lcal__composition_text_directory(const lcal__composition *composition);
 
 /* The tokenizer, opened when first asked for; its ids must fit the base's vocabulary. */

@@ -47,8 +47,9 @@ static lcal_status open_settings(const lcal__settings *settings, const char *dir
                                  const lcal_model_options *options, lcal_model **out,
                                  lcal_error *err)
 {
-    LCAL_TRY(
-        open_base(directory ? directory : settings->model, settings->model, options, out, err));
+    LCAL_TRY(open_base(directory ? directory : settings->model,
+                       settings->data.tokenizer[0] ? settings->data.tokenizer : settings->model,
+                       options, out, err));
     lcal_model *m = *out;
     m->merge = settings->merge;
     lcal_status status =

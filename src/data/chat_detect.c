@@ -100,7 +100,7 @@ static lcal_status detect_in_jinja(const char *path, lcal__chat_format *out, lca
     return status;
 }
 
-lcal_status lcal__chat_format_detect(const char *directory, lcal__chat_format *out, lcal_error *err)
+static lcal_status detect_in(const char *directory, lcal__chat_format *out, lcal_error *err)
 {
     char *jinja = lcal__path_join(directory, "chat_template.jinja");
     char *config = lcal__path_join(directory, "tokenizer_config.json");
@@ -113,5 +113,15 @@ lcal_status lcal__chat_format_detect(const char *directory, lcal__chat_format *o
         status = detect_in_config(config, out, err);
     lcal__free(jinja);
     lcal__free(config);
+    return status;
+}
+
+lcal_status lcal__chat_format_detect(const char *path, lcal__chat_format *out, lcal_error *err)
+{
+    if (lcal__path_is_dir(path))
+        return detect_in(path, out, err);
+    char *directory = lcal__path_dir(path);
+    lcal_status status = directory ? detect_in(directory, out, err) : lcal__fail_nomem(err, "path");
+    lcal__free(directory);
     return status;
 }

@@ -33,10 +33,11 @@ typedef struct lcal__message {
 
 /*
  * The format of a model: recognised by the chat_template in tokenizer_config.json (or a
- * chat_template.jinja beside it) of `directory`; raw where there is none. LCAL_UNSUPPORTED: a
+ * chat_template.jinja beside it) of the
+ * directory, or of that of a tokenizer's file; raw where there is none. LCAL_UNSUPPORTED: a
  * template that is none of ours; the message names the formats to choose from.
  */
-lcal_status lcal__chat_format_detect(const char *directory, lcal__chat_format *out,
+lcal_status lcal__chat_format_detect(const char *path, lcal__chat_format *out,
                                      lcal_error *err);
 
 /* Token ids of a conversation and to which part each belongs. Grows by appending; zeroed is valid

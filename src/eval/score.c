@@ -5,16 +5,31 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "data/text.h"
 #include "eval/scorer.h"
 
 /* --- a file ----------------------------------------------------------------------------- */
+
+static lcal_status find_tokenizer(void *user, const lcal__tokenizer **out, lcal_error *err)
+{
+    return lcal__composition_tokenizer(user, out, err);
+}
 
 static lcal_status read_examples(lcal_model *model, const lcal_score_options *o, lcal__dataset *out,
                                  lcal_error *err)
 {
     const lcal__model_config *config = &lcal__composition_base(model)->config;
-    const lcal__dataset_options options = {.vocab = config->vocab, .keep_empty = true};
-    LCAL_TRY(lcal__dataset_read(o->file, &options, out, err));
+    lcal__text text = {.options = {.path = lcal__composition_text_directory(model),
+                                   .find = find_tokenizer,
+                                   .find_user = model,
+                                   .system = o->system,
+                                   .log = lcal__composition_log(model)}};
+    const lcal__dataset_options options = {
+        .vocab = config->vocab, .keep_empty = true, .text = &text};
+    LCAL_TRY(lcal__text_options_parse(o->template_, o->loss_on, &text.options, err));
+    lcal_status status = lcal__dataset_read(o->file, &options, out, err);
+    lcal__text_close(&text);
+    LCAL_TRY(status);
     if (out->longest > config->max_positions)
         lcal__log(lcal__composition_log(model), LCAL_LOG_NOTICE,
                   "%s: the longest example has %zu tokens, the model was made for %zu", o->file,

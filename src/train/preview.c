@@ -73,9 +73,12 @@ static void find_tokenizer(lcal__run_data *data, const lcal_log *log, viewer *v)
 {
     lcal__text *text = &data->text;
     lcal_error ignored = {0};
-    if (!text->tokenizer
-        && lcal__tokenizer_open(text->options.tokenizer, NULL, &text->tokenizer, &ignored)
-               != LCAL_OK)
+    if (!text->tokenizer)
+        text->tokenizer =
+            lcal__tokenizer_open(text->options.path, NULL, &text->owned, &ignored) == LCAL_OK
+                ? text->owned
+                : NULL;
+    if (!text->tokenizer)
         lcal__log(log, LCAL_LOG_NOTICE, "ids without text: %s", ignored.message);
     v->tokenizer = text->tokenizer;
 }

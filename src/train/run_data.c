@@ -11,7 +11,7 @@ static lcal__text_options text_options(const lcal__settings *settings, const lca
                                           [LCAL__LOSS_ON_ASSISTANT] = LCAL__LEARNT_ASSISTANT,
                                           [LCAL__LOSS_ON_ALL] = LCAL__LEARNT_ALL};
     return (lcal__text_options){
-        .tokenizer = settings->data.tokenizer[0] ? settings->data.tokenizer : settings->model,
+        .path = settings->data.tokenizer[0] ? settings->data.tokenizer : settings->model,
         .detect = settings->data.template_ == LCAL__TEMPLATE_AUTO,
         .format = formats[settings->data.template_],
         .learnt = learnt[settings->data.loss_on],

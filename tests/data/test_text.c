@@ -65,7 +65,7 @@ static int remove_model(void **state)
 
 static lcal__text raw_text(void)
 {
-    return (lcal__text){.options = {.tokenizer = directory}};
+    return (lcal__text){.options = {.path = directory}};
 }
 
 static lcal_status parse(const char *lines, lcal__text *text, const lcal__dataset_options *more,
@@ -196,7 +196,7 @@ static void test_system(void **state)
     lcal__text_close(&text);
     text.options.format = LCAL__CHAT_RAW;
     assert_int_equal(parse(all_forms, &text, &(lcal__dataset_options){0}, &data), LCAL_CONFIG);
-    assert_non_null(strstr(err.message, "data.system"));
+    assert_non_null(strstr(err.message, "no system message; leave it out (data.system"));
     lcal__text_close(&text);
 }
 
@@ -264,7 +264,7 @@ static void test_dropped_and_cut(void **state)
 static void test_no_tokenizer(void **state)
 {
     (void)state;
-    lcal__text text = {.options = {.tokenizer = "/"}};
+    lcal__text text = {.options = {.path = "/"}};
     lcal__dataset data;
     assert_int_equal(parse("{\"input_ids\":[1,2]}", &text, &(lcal__dataset_options){0}, &data),
                      LCAL_OK);
