@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "config/merge_rule.h"
 #include "golden/fixture.h"
 #include "num/gemm.h"
 
@@ -76,8 +77,7 @@ static void test_counts(void **state)
     assert_int_equal(count(&lc, "1b"), 2048 + 8192);
 }
 
-/* --- logits
- * --------------------------------------------------------------------------------------- */
+/* --- logits ---------------------------------------------------------------------------------- */
 
 typedef struct sink {
     float *logits;
@@ -231,6 +231,133 @@ static void test_folding(void **state)
     }
 }
 
+/* --- merges ---------------------------------------------------------------------------------- */
+
+static lcal__merge_settings parse_merge(const char *text)
+{
+    lcal__merge_settings merge;
+    lcal_error err = {0};
+    if (lcal__merge_parse(text, text, &merge, &err) != LCAL_OK)
+        fail_msg("%s", err.message);
+    return merge;
+}
+
+static void assemble_merged(const fixture *f, const lcal__assembly_options *options,
+                            const lcal__exec *exec, lcal__assembly *out)
+{
+    lcal_error err = {0};
+    lcal__assembly_options shapes = *options;
+    lcal__assembly planned;
+    if (lcal__assemble(&f->model, f->uses, 2, options, exec, out, &err) != LCAL_OK)
+        fail_msg("%s", err.message);
+    shapes.shapes_only = true;
+    assert_int_equal(lcal__assemble(&f->model, f->uses, 2, &shapes, exec, &planned, NULL), LCAL_OK);
+    assert_int_equal(planned.weight_bytes, out->weight_bytes);
+    assert_int_equal(planned.stored_bytes, out->stored_bytes);
+    for (size_t l = 0; l < f->model.config.layers; l++)
+        for (int p = 0; p < LCAL__PROJ_COUNT; p++) {
+            const lcal__linear *a = &planned.network.blocks[l].proj[p];
+            const lcal__linear *b = &out->network.blocks[l].proj[p];
+            assert_int_equal(a->term_count, b->term_count);
+            for (size_t t = 0; t < a->term_count; t++)
+                assert_int_equal(a->terms[t].rank, b->terms[t].rank);
+        }
+    lcal__assembly_free(&planned);
+}
+
+/* Whatever the rule, both ways of memory are one model, and not that of another rule. */
+static void test_merges(void **state)
+{
+    (void)state;
+    static const char *const rules[] = {
+        "concat",
+        "ties:density=0.6",
+        "dare-linear:density=0.5",
+        "dare-ties:density=0.5",
+        "slerp",
+        "magnitude-prune",
+        "svd:rank=3",
+        "peft-linear",
+        "peft-ties",
+        "peft-dare-linear",
+        "peft-magnitude-prune",
+    };
+    const lcal__exec exec = lcal__exec_init(2);
+    fixture f;
+    float *before = NULL;
+    fixture_open(&f, "tiny-llama3");
+    const size_t length = f.batch.rows * f.model.config.vocab;
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        const lcal__merge_settings merge = parse_merge(rules[i]);
+        lcal__assembly folded, kept;
+        lcal__assembly_options options = {.merge = &merge};
+        assemble_merged(&f, &options, &exec, &folded);
+        options.memory = LCAL__MEMORY_LOW;
+        assemble_merged(&f, &options, &exec, &kept);
+        assert_true((kept.truncation > 0.0) == (merge.method == LCAL__MERGE_SVD));
+        assert_true(kept.truncation == folded.truncation);
+        float *a = logits_of(&f, &folded.network, &exec), *b = logits_of(&f, &kept.network, &exec);
+        assert_true(distance(a, b, length) <= 1e-5);
+        assert_true(!before || distance(a, before, length) > 1e-4);
+        test_free(before);
+        test_free(b);
+        before = a;
+        lcal__assembly_free(&folded);
+        lcal__assembly_free(&kept);
+    }
+    test_free(before);
+    fixture_close(&f);
+}
+
+/* An adapter apart is added to the merge of the others, folded or not. */
+static void test_apart(void **state)
+{
+    (void)state;
+    static const char *const rules[] = {"ties:density=1", "peft-linear", "svd"};
+    const lcal__exec exec = lcal__exec_init(2);
+    fixture f;
+    lcal__assembly sum;
+    lcal__assembly_options options = {0};
+    fixture_open(&f, "tiny-qwen2");
+    const size_t length = f.batch.rows * f.model.config.vocab;
+    assemble_merged(&f, &options, &exec, &sum);
+    float *want = logits_of(&f, &sum.network, &exec);
+    for (size_t i = 0; i < 6; i++) {
+        /* A merge of one adapter is that adapter. */
+        const lcal__merge_settings merge = parse_merge(rules[i / 2]);
+        lcal__assembly out;
+        options = (lcal__assembly_options){.merge = &merge, .apart = 1, .memory = i % 2};
+        assemble_merged(&f, &options, &exec, &out);
+        float *found = logits_of(&f, &out.network, &exec);
+        assert_true(distance(found, want, length) <= 1e-5);
+        test_free(found);
+        lcal__assembly_free(&out);
+    }
+    test_free(want);
+    lcal__assembly_free(&sum);
+    fixture_close(&f);
+}
+
+static void test_columns_need_the_factors(void **state)
+{
+    (void)state;
+    const lcal__exec exec = lcal__exec_init(1);
+    const lcal__calib_spec spec = {.method = LCAL__METHOD_COLUMNS, .scale = 1, .targets = ALL};
+    const lcal__merge_settings slerp = parse_merge("slerp"), linear = parse_merge("linear");
+    lcal__assembly_options options = {.spec = &spec, .merge = &slerp};
+    lcal__assembly out;
+    lcal_error err;
+    fixture f;
+    fixture_open(&f, "tiny-llama3");
+    assert_int_equal(lcal__assemble(&f.model, f.uses, 2, &options, &exec, &out, &err),
+                     LCAL_INVALID);
+    assert_non_null(strstr(err.message, "expected merge concat or linear, found slerp"));
+    options.merge = &linear;
+    assemble_merged(&f, &options, &exec, &out);
+    lcal__assembly_free(&out);
+    fixture_close(&f);
+}
+
 static void test_base_takes_no_adapters(void **state)
 {
     (void)state;
@@ -253,6 +380,9 @@ int main(void)
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_start_is_the_merge),
         cmocka_unit_test(test_folding),
+        cmocka_unit_test(test_merges),
+        cmocka_unit_test(test_apart),
+        cmocka_unit_test(test_columns_need_the_factors),
         cmocka_unit_test(test_base_takes_no_adapters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
