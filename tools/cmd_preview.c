@@ -1,15 +1,14 @@
-#define _POSIX_C_SOURCE 200809L /* isatty */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "commands.h"
 #include "exit.h"
 #include "json_out.h"
 #include "lcal/preview.h"
 #include "progress.h"
+#include "terminal.h"
 
 typedef struct values {
     size_t count, from;
@@ -24,10 +23,7 @@ typedef struct style {
 
 static style choose_style(bool in_text)
 {
-    const char *terminal = getenv("TERM"), *no_colour = getenv("NO_COLOR");
-    const bool colour = isatty(STDOUT_FILENO) && terminal && strcmp(terminal, "dumb") != 0
-                        && !(no_colour && *no_colour);
-    if (colour)
+    if (terminal_has_colour(stdout))
         return (style){"\033[32m", "\033[0m", ""};
     return in_text ? (style){"[[", "]]", ""} : (style){"[", "]", " "};
 }

@@ -3,12 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lcal/config.h"
+#include "help_parts.h"
 #include "lcal/version.h"
+#include "terminal.h"
 
 #define WIDTH 80
 #define OPTION_INDENT 22
 #define KEY_INDENT 6
+#define TEXT_MAX 2048
 
 /* Words of `text` in lines of at most WIDTH, each begun with `indent` spaces; the first line has
  * `column` characters already. */
@@ -38,29 +40,28 @@ static void wrap(const char *text, size_t indent, size_t column)
     putchar('\n');
 }
 
-static void describe_range(const cli_option *o, char *text, size_t size)
+/* Names and headings stand out on a terminal. Returns the characters that the eye sees. */
+static int strong(const char *before, const char *text)
 {
-    size_t at = (size_t)snprintf(text, size, "%s", o->help);
-    if (o->kind == CLI_CHOICE && at < size) {
-        at += (size_t)snprintf(text + at, size - at, " One of:");
-        for (size_t i = 0; o->words[i] && at < size; i++)
-            at += (size_t)snprintf(text + at, size - at, "%s %s", i ? "," : "", o->words[i]);
-        if (at < size)
-            at += (size_t)snprintf(text + at, size - at, ".");
-    }
-    if (o->kind == CLI_COUNT && at < size)
-        at += (size_t)snprintf(text + at, size - at, " Range: %zu..%zu.", o->low, o->high);
-    if (o->kind == CLI_NUMBER && at < size)
-        at += (size_t)snprintf(text + at, size - at, " Range: %g..%g.", o->from, o->to);
-    if (o->required && at < size)
-        at += (size_t)snprintf(text + at, size - at, " Required.");
-    if (o->fallback && at < size)
-        snprintf(text + at, size - at, " Default: %s.", o->fallback);
+    const bool colour = terminal_has_colour(stdout);
+    printf("%s%s%s%s", colour ? "\033[1m" : "", before, text, colour ? "\033[0m" : "");
+    return (int)(strlen(before) + strlen(text));
 }
+
+static void heading(const char *text)
+{
+    strong("", text);
+    putchar('\n');
+}
+
+/* --- commands -------------------------------------------------------------------------------- */
 
 static void print_option(const char *name, const char *value, const char *text)
 {
-    int column = printf("  --%s%s%s", name, value ? " " : "", value ? value : "");
+    int column = 2;
+    fputs("  ", stdout);
+    column += strong("--", name);
+    column += printf("%s%s", value ? " " : "", value ? value : "");
     if (column >= OPTION_INDENT) {
         putchar('\n');
         column = 0;
@@ -70,41 +71,57 @@ static void print_option(const char *name, const char *value, const char *text)
 
 static void print_options(const cli_command *command)
 {
-    puts("\nOptions:");
+    putchar('\n');
+    heading("Options:");
     for (const cli_option *o = command->options; o->name; o++) {
-        char text[1024];
-        describe_range(o, text, sizeof(text));
+        char text[TEXT_MAX];
+        help_describe_option(o, text, sizeof(text));
         print_option(o->name, o->kind == CLI_FLAG ? NULL : o->value, text);
     }
     print_option("help", NULL, "Print this text.");
+}
+
+static void print_key(const lcal_option *o)
+{
+    char form[TEXT_MAX], bracketed[TEXT_MAX + 2];
+    help_describe_key(o, form, sizeof(form));
+    snprintf(bracketed, sizeof(bracketed), "(%s)", form);
+    fputs("  ", stdout);
+    wrap(bracketed, KEY_INDENT, (size_t)(2 + strong("", o->key)));
+    wrap(o->help, KEY_INDENT, 0);
 }
 
 static void print_keys(void)
 {
     size_t count;
     const lcal_option *options = lcal_options(&count);
-    for (size_t i = 0; i < count; i++) {
-        const lcal_option *o = &options[i];
-        char form[512];
-        snprintf(form, sizeof(form), "(%s%s%s%s%s)", o->type, *o->fallback ? "; default " : "",
-                 o->fallback, *o->range ? "; " : "", o->range);
-        wrap(form, KEY_INDENT, (size_t)printf("  %s", o->key));
-        wrap(o->help, KEY_INDENT, 0);
-    }
+    for (size_t i = 0; i < count; i++)
+        print_key(&options[i]);
 }
 
 void help_overview(void)
 {
-    printf("lcal %s: learnable calibration, one forward pass for two tasks at once\n\n"
-           "Usage: lcal COMMAND [options] [arguments]\n\nCommands:\n",
-           lcal_version());
+    size_t widest = 0;
     for (size_t i = 0; cli_commands[i]; i++)
-        printf("  %-10s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
+        widest = strlen(cli_commands[i]->name) > widest ? strlen(cli_commands[i]->name) : widest;
+    printf("lcal %s: %s\n\nUsage: lcal COMMAND [options] [arguments]\n\n", lcal_version(),
+           help_tagline);
+    heading("Commands:");
+    for (size_t i = 0; cli_commands[i]; i++) {
+        fputs("  ", stdout);
+        int column = strong("", cli_commands[i]->name);
+        printf("%*s%s\n", (int)widest + 2 - column, "", cli_commands[i]->summary);
+    }
     puts("\n`lcal help COMMAND` or `lcal COMMAND --help` shows a command's options,\n"
-         "`lcal help config` every key of a configuration.\n\n"
-         "Results go to standard output, progress and messages to standard error.\n"
-         "Exit status: 0 success; 2 command line or configuration; 3 input file;\n"
-         "4 numeric failure; 5 input/output or memory; 130 interrupted after saving.");
+         "`lcal help config` every key of a configuration, `lcal help KEY` one of them.\n");
+    puts(help_output_note);
+    fputs("Exit status:", stdout);
+    char statuses[TEXT_MAX] = "";
+    for (size_t i = 0, at = 0; help_statuses[i].name; i++)
+        at += (size_t)snprintf(statuses + at, sizeof(statuses) - at, "%s%s %s", i ? "; " : "",
+                               help_statuses[i].name, help_statuses[i].text);
+    strcat(statuses, ".");
+    wrap(statuses, 0, strlen("Exit status:"));
 }
 
 void help_command(const cli_command *command)
@@ -118,15 +135,45 @@ void help_command(const cli_command *command)
     }
     print_options(command);
     if (command->config_keys) {
-        puts("\nConfiguration keys, in the file or as key=value (section.key=value):");
+        putchar('\n');
+        heading("Configuration keys, in the file or as key=value (section.key=value):");
         print_keys();
     }
 }
 
+/* --- keys ------------------------------------------------------------------------------------ */
+
 void help_config(void)
 {
-    puts("A configuration is a YAML file; dotted keys are nested maps (train.lr is key lr of map\n"
-         "train), or key=value on the command line, which wins over the file. Paths in a file are\n"
-         "relative to it, on the command line to the working directory.\n");
+    wrap(help_config_intro, 0, 0);
+    putchar('\n');
     print_keys();
+}
+
+/* How a key is written in both places. */
+static void print_use(const lcal_option *o)
+{
+    const size_t section = help_section(o->key);
+    const char *value = help_example_value(o);
+    if (section)
+        printf("\n      in a file:           %.*s: {%s: %s}\n", (int)section, o->key,
+               o->key + section + 1, value);
+    else
+        printf("\n      in a file:           %s: %s\n", o->key, value);
+    printf("      on the command line: %s=%s\n", o->key, value);
+}
+
+size_t help_keys(const char *topic)
+{
+    size_t count, shown = 0;
+    const lcal_option *options = lcal_options(&count), *last = NULL;
+    for (size_t i = 0; i < count; i++)
+        if (help_is_topic(topic, &options[i])) {
+            print_key(&options[i]);
+            last = &options[i];
+            shown++;
+        }
+    if (shown == 1)
+        print_use(last);
+    return shown;
 }

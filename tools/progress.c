@@ -3,21 +3,21 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "terminal.h"
 
 #define REWRITE_SECONDS 0.1
 
 progress progress_init(bool quiet)
 {
-    const char *terminal = getenv("TERM"), *no_colour = getenv("NO_COLOR");
-    progress p = {.quiet = quiet};
-    p.rewrites = isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0;
-    p.colour = p.rewrites && !(no_colour && *no_colour);
-    return p;
+    return (progress){
+        .quiet = quiet,
+        .rewrites = terminal_is_capable(stderr),
+        .colour = terminal_has_colour(stderr),
+    };
 }
 
 static double now_seconds(void)

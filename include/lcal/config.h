@@ -29,6 +29,9 @@ typedef struct lcal_option {
 /* The table, in the order of documentation. */
 LCAL_API const lcal_option *lcal_options(size_t *count);
 
+/* Whether training cannot do without the key: there is no default. */
+LCAL_API bool lcal_option_required(const char *key);
+
 typedef struct lcal_config lcal_config;
 
 /*
