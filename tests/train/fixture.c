@@ -99,21 +99,21 @@ job job_full(const char *name)
     return j;
 }
 
-static lcal_config *open_config(const job *j)
+lcal_config *job_config(const job *j, lcal_purpose purpose)
 {
     const char *pointers[JOB_KEYS];
     lcal_config *config = NULL;
     lcal_error err = {0};
     for (size_t i = 0; i < j->count; i++)
         pointers[i] = j->keys[i];
-    check(lcal_config_open(NULL, pointers, j->count, &config, &err), &err);
+    check(lcal_config_open_for(purpose, NULL, pointers, j->count, &config, &err), &err);
     return config;
 }
 
 lcal_status job_try(const job *j, lcal_existing existing, const lcal_train_hooks *hooks,
                     lcal_train_result *result, lcal_error *err)
 {
-    lcal_config *config = open_config(j);
+    lcal_config *config = job_config(j, LCAL_FOR_RUN);
     lcal_status status = lcal_train(config, existing, hooks, result, err);
     lcal_config_close(&config);
     return status;

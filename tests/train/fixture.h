@@ -24,6 +24,9 @@ job job_new(const char *name);
 job job_full(const char *name);
 void job_set(job *j, const char *format, ...);
 
+/* Its configuration, which the caller closes. */
+lcal_config *job_config(const job *j, lcal_purpose purpose);
+
 /* Fails the test where the run fails. */
 lcal_train_result job_run(const job *j, lcal_existing existing, const lcal_train_hooks *hooks);
 
