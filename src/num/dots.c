@@ -5,8 +5,8 @@
 #define DEPTH 512
 /* Rows of b that all rows of a pass while they lie in the second-level cache, and those that a few
  * rows of a pass while they lie in the first-level cache. */
-#define BLOCK (LCAL__DOTS_SCRATCH / DEPTH)
-#define FEW_BLOCK 8
+#define BLOCK 64
+#define FEW_BLOCK 16
 #define FEW_ROWS 24
 /* Multiplications of a task at least, where every row of b counts as READ_COST more rows of a (few
  * rows wait for memory), and how many tasks balance a handful of threads. */
@@ -20,7 +20,6 @@
 typedef struct dots_job {
     const lcal__dots *p;
     const lcal__kernels *kernels;
-    float *scratch;
     size_t rows, cols; /* of c a task */
     size_t across;     /* tasks side by side along n */
 } dots_job;
@@ -35,29 +34,9 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Rows first.. of b from column k0 on, as f32: *ld floats from row to row. */
-static const float *rows_of_b(const dots_job *job, size_t first, size_t rows, size_t k0, size_t k,
-                              float *widened, size_t *ld)
-{
-    const lcal__dots *p = job->p;
-    const size_t at = first * p->ldb + k0;
-    if (p->dtype == LCAL__F32) {
-        *ld = p->ldb;
-        return (const float *)p->b + at;
-    }
-    const uint16_t *b = (const uint16_t *)p->b + at;
-    for (size_t j = 0; j < rows; j++)
-        if (p->dtype == LCAL__BF16)
-            job->kernels->widen_bf16(widened + j * k, b + j * p->ldb, k);
-        else
-            job->kernels->widen_f16(widened + j * k, b + j * p->ldb, k);
-    *ld = k;
-    return widened;
-}
-
 /* Rows m0.. of a against rows n0.. of b, stretches along k in order, each added to what is there.
  */
-static void run_block(const dots_job *job, size_t m0, size_t m, size_t n0, size_t n, float *widened)
+static void run_block(const dots_job *job, size_t m0, size_t m, size_t n0, size_t n)
 {
     const lcal__dots *p = job->p;
     float *c = p->c + m0 * p->ldc + n0;
@@ -69,10 +48,9 @@ static void run_block(const dots_job *job, size_t m0, size_t m, size_t n0, size_
     size_t k0 = 0;
     do {
         const size_t k = least(p->k - k0, DEPTH);
-        size_t ldb;
-        const float *b = rows_of_b(job, n0, n, k0, k, widened, &ldb);
-        job->kernels->dots(&start, p->alpha, p->a + m0 * p->lda + k0, p->lda, b, ldb, m, n, k, c,
-                           p->ldc);
+        const char *b = (const char *)p->b + (n0 * p->ldb + k0) * lcal__dtype_size(p->dtype);
+        job->kernels->dots(&start, p->alpha, p->a + m0 * p->lda + k0, p->lda, b, p->dtype, p->ldb,
+                           m, n, k, c, p->ldc);
         start = (lcal__start){.rows = c, .ld = p->ldc};
         k0 += k;
     } while (k0 < p->k);
@@ -80,17 +58,17 @@ static void run_block(const dots_job *job, size_t m0, size_t m, size_t n0, size_
 
 static void run_task(void *context, size_t index, size_t worker)
 {
+    (void)worker;
     const dots_job *job = context;
-    float *widened = job->scratch ? job->scratch + worker * LCAL__DOTS_SCRATCH : NULL;
     const size_t m0 = index / job->across * job->rows, m = least(job->p->m - m0, job->rows);
     const size_t first = index % job->across * job->cols;
     const size_t end = least(first + job->cols, job->p->n);
     const size_t block = m <= FEW_ROWS ? FEW_BLOCK : BLOCK;
     for (size_t n0 = first; n0 < end; n0 += block)
-        run_block(job, m0, m, n0, least(end - n0, block), widened);
+        run_block(job, m0, m, n0, least(end - n0, block));
 }
 
-void lcal__dots_run(const lcal__exec *exec, const lcal__dots *product, float *scratch)
+void lcal__dots_run(const lcal__exec *exec, const lcal__dots *product)
 {
     const size_t m = product->m, n = product->n;
     if (m == 0 || n == 0)
@@ -102,7 +80,6 @@ void lcal__dots_run(const lcal__exec *exec, const lcal__dots *product, float *sc
     dots_job job = {
         .p = product,
         .kernels = exec->kernels,
-        .scratch = product->dtype == LCAL__F32 ? NULL : scratch,
         .rows = ceil_div(ceil_div(m, down), TASK_ROWS) * TASK_ROWS,
         .cols = ceil_div(ceil_div(n, across), TASK_COLS) * TASK_COLS,
     };

@@ -3,8 +3,8 @@
  * other rows the operands have, on any number of threads. Generation needs this: a text must not
  * change with the texts beside it or with how its tokens are cut into runs.
  *
- * Neither operand is packed and b is read once for a few dozen rows of a, so that few rows cost
- * little more than reading b; many rows run within some 20 % of num/panels.
+ * Neither operand is packed or widened beforehand and b is read once for a few dozen rows of a: few
+ * rows cost little more than reading b, many rows run nearly as fast as by num/panels.
  */
 #ifndef LCAL_NUM_DOTS_H
 #define LCAL_NUM_DOTS_H
@@ -26,13 +26,10 @@ typedef struct lcal__dots {
     size_t ldc;
 } lcal__dots;
 
-/* Floats of scratch a thread where b is not F32: some of its rows, widened. */
-#define LCAL__DOTS_SCRATCH ((size_t)65536)
+/* In parallel. */
+void lcal__dots_run(const lcal__exec *exec, const lcal__dots *product);
 
-/* In parallel. scratch: [exec->threads, LCAL__DOTS_SCRATCH], unused for F32. */
-void lcal__dots_run(const lcal__exec *exec, const lcal__dots *product, float *scratch);
-
-/* On the calling thread, b F32. */
+/* On the calling thread. */
 void lcal__dots_serial(const lcal__kernels *kernels, const lcal__dots *product);
 
 #endif

@@ -84,7 +84,7 @@ static void multiply_rows(const lcal__exec *exec, size_t m, size_t n, size_t k, 
         .c = c,
         .ldc = ldc,
     };
-    lcal__dots_run(exec, &product, NULL);
+    lcal__dots_run(exec, &product);
 }
 
 void lcal__gemm(const lcal__exec *exec, bool ta, bool tb, size_t m, size_t n, size_t k, float alpha,

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/dtype.h"
+
 /* Columns of a packed panel. */
 #define LCAL__PANEL_COLS 32
 
@@ -85,10 +87,10 @@ typedef struct lcal__kernels {
                           size_t depth_step, const float *panel, size_t m, size_t n, size_t k,
                           float *c, size_t ldc);
 
-    /* c[m, n] = start + alpha a[m, k] b[n, k]^T; an element depends on its own rows alone, not on m,
-     * n or its place among them. */
-    void (*dots)(const lcal__start *start, float alpha, const float *a, size_t lda, const float *b,
-                 size_t ldb, size_t m, size_t n, size_t k, float *c, size_t ldc);
+    /* c[m, n] = start + alpha a[m, k] b[n, k]^T, b F32, F16 or BF16; an element depends on its own
+     * rows alone, not on m, n or its place among them, nor on how the numbers of b are stored. */
+    void (*dots)(const lcal__start *start, float alpha, const float *a, size_t lda, const void *b,
+                 lcal__dtype dtype, size_t ldb, size_t m, size_t n, size_t k, float *c, size_t ldc);
 
     /* Widening of stored types. */
     void (*widen_bf16)(float *dst, const uint16_t *src, size_t n);

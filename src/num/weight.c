@@ -10,7 +10,6 @@
 #define PANEL_FLOATS 131072
 /* Longest side of a panel along C, so that it stays deep enough along the sum. */
 #define PANEL_SIDE 512
-_Static_assert(PANEL_FLOATS >= LCAL__DOTS_SCRATCH, "one scratch serves both kinds of product");
 
 size_t lcal__weight_scratch(const lcal__weight *w, size_t threads)
 {
@@ -110,7 +109,7 @@ void lcal__weight_forward(const lcal__exec *exec, const lcal__weight *w, const f
         .c = y,
         .ldc = w->rows,
     };
-    lcal__dots_run(exec, &dots, scratch);
+    lcal__dots_run(exec, &dots);
 }
 
 void lcal__weight_backward(const lcal__exec *exec, const lcal__weight *w, const float *dy, size_t n,

@@ -6,7 +6,7 @@
 
 typedef struct operands {
     lcal__dots p;
-    float *a, *b, *c, *constant, *rows, *scratch;
+    float *a, *b, *c, *constant, *rows;
     void *narrow; /* b as stored */
     size_t size_c;
 } operands;
@@ -15,7 +15,7 @@ typedef struct operands {
 
 /* form: bit 0 rows to start from, bit 1 a constant, bit 2 in place. */
 static void operands_init(operands *o, size_t m, size_t n, size_t k, lcal__dtype dtype,
-                          unsigned form, size_t threads)
+                          unsigned form)
 {
     o->size_c = m * (n + PAD);
     o->a = numbers_new(m * (k + PAD), -1, 1, 1);
@@ -24,8 +24,7 @@ static void operands_init(operands *o, size_t m, size_t n, size_t k, lcal__dtype
     o->rows = numbers_new(o->size_c, -1, 1, 3);
     o->constant = numbers_new(n, -1, 1, 4);
     o->narrow = lcal__calloc(n * (k + PAD) + 1, lcal__dtype_size(dtype));
-    o->scratch = lcal__alloc_aligned(threads * LCAL__DOTS_SCRATCH, sizeof(float));
-    assert_true(o->narrow && o->scratch);
+    assert_non_null(o->narrow);
     lcal__convert_from_f32(dtype, o->b, o->narrow, n * (k + PAD));
     lcal__convert_to_f32(dtype, o->narrow, o->b, n * (k + PAD));
     const bool in_place = form & 4;
@@ -61,7 +60,6 @@ static void operands_free(operands *o)
     numbers_free(o->rows);
     numbers_free(o->constant);
     lcal__free(o->narrow);
-    lcal__free(o->scratch);
 }
 
 /* Every element against the sum in double; what lies between the rows is left alone. */
@@ -69,8 +67,8 @@ static void check(const lcal__kernels *kernels, size_t m, size_t n, size_t k, lc
                   unsigned form)
 {
     operands o;
-    operands_init(&o, m, n, k, dtype, form, 2);
-    lcal__dots_run(&(lcal__exec){.threads = 2, .kernels = kernels}, &o.p, o.scratch);
+    operands_init(&o, m, n, k, dtype, form);
+    lcal__dots_run(&(lcal__exec){.threads = 2, .kernels = kernels}, &o.p);
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < n + PAD; j++) {
             const size_t at = i * (n + PAD) + j;
@@ -108,17 +106,17 @@ static void check_apart(const lcal__kernels *kernels, size_t m, size_t n, size_t
                         lcal__dtype dtype, unsigned form)
 {
     operands all;
-    operands_init(&all, m, n, k, dtype, form, 3);
-    lcal__dots_run(&(lcal__exec){.threads = 1, .kernels = kernels}, &all.p, all.scratch);
+    operands_init(&all, m, n, k, dtype, form);
+    lcal__dots_run(&(lcal__exec){.threads = 1, .kernels = kernels}, &all.p);
     for (size_t threads = 2; threads <= 3; threads++) {
         operands o;
-        operands_init(&o, m, n, k, dtype, form, threads);
-        lcal__dots_run(&(lcal__exec){.threads = threads, .kernels = kernels}, &o.p, o.scratch);
+        operands_init(&o, m, n, k, dtype, form);
+        lcal__dots_run(&(lcal__exec){.threads = threads, .kernels = kernels}, &o.p);
         assert_memory_equal(o.c, all.c, o.size_c * sizeof(float));
         operands_free(&o);
     }
     operands o;
-    operands_init(&o, m, n, k, dtype, form, 1);
+    operands_init(&o, m, n, k, dtype, form);
     for (size_t i = 0; i < m; i++)
         for (size_t j = (i * 7) % 5; j < n; j += 5) {
             lcal__dots one = o.p;
@@ -128,7 +126,7 @@ static void check_apart(const lcal__kernels *kernels, size_t m, size_t n, size_t
             one.start.rows = one.start.rows ? one.start.rows + i * one.ldc + j : NULL;
             one.start.constant = one.start.constant ? one.start.constant + j : NULL;
             one.c += i * one.ldc + j;
-            lcal__dots_run(&(lcal__exec){.threads = 1, .kernels = kernels}, &one, o.scratch);
+            lcal__dots_run(&(lcal__exec){.threads = 1, .kernels = kernels}, &one);
             assert_memory_equal(one.c, all.c + i * one.ldc + j, sizeof(float));
         }
     operands_free(&o);
@@ -159,11 +157,11 @@ static void test_types_agree(void **state)
     const lcal__exec exec = lcal__exec_init(2);
     for (size_t d = 0; d < sizeof(types) / sizeof(types[0]); d++) {
         operands narrow, wide;
-        operands_init(&narrow, 30, 77, 700, types[d], 3, 2);
-        operands_init(&wide, 30, 77, 700, types[d], 3, 2);
+        operands_init(&narrow, 30, 77, 700, types[d], 3);
+        operands_init(&wide, 30, 77, 700, types[d], 3);
         wide.p.b = wide.b;
         wide.p.dtype = LCAL__F32;
-        lcal__dots_run(&exec, &narrow.p, narrow.scratch);
+        lcal__dots_run(&exec, &narrow.p);
         lcal__dots_serial(exec.kernels, &wide.p);
         assert_memory_equal(narrow.c, wide.c, wide.size_c * sizeof(float));
         operands_free(&narrow);
@@ -181,7 +179,7 @@ static void test_row_invariant_exec(void **state)
     exec.row_invariant = true;
     for (size_t d = 0; d < sizeof(types) / sizeof(types[0]); d++) {
         operands o;
-        operands_init(&o, M, N, K, LCAL__F32, 1, 1);
+        operands_init(&o, M, N, K, LCAL__F32, 1);
         const size_t room = lcal__weight_scratch(&(lcal__weight){.dtype = types[d]}, 2);
         float *x = numbers_new(M * K, -1, 1, 5), *y = numbers_new(2 * M * N, 0, 0, 0);
         float *one = numbers_new(2 * N, 0, 0, 0);
