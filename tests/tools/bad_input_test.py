@@ -194,7 +194,7 @@ DATA = [
     (GOOD + '{"input_ids":[1,2\n', 3, ["rows.jsonl:2"]),
     (GOOD + "[1,2]\n", 3, ["rows.jsonl:2", "object"]),
     ('{"labels":[1]}\n', 3, ["input_ids"]),
-    ('{"prompt":"a","completion":"b"}\n', 3, ["prompt", "input_ids"]),
+    ('{"prompt":"a","completion":"b"}\n', 3, ["rows.jsonl:1", "tokenizer", "input_ids"]),
     ('{"input_ids":[],"labels":[]}\n', 3, ["input_ids"]),
     ('{"input_ids":[1,2],"labels":[1]}\n', 3, ["labels", "2", "1"]),
     ('{"input_ids":[1,512],"labels":[1,1]}\n', 3, ["512", "511"]),
