@@ -10,6 +10,13 @@ bool lcal__calib_has_share(lcal__method method);
 bool lcal__calib_has_rank(lcal__method method);
 bool lcal__calib_has_targets(lcal__method method);
 
+/* The fact "merge". A file without it, or with the word concat, is from before there was a choice.
+ */
+lcal_status lcal__calib_merge_put(const lcal__merge_settings *merge, const lcal__facts_sink *sink,
+                                  lcal_error *err);
+lcal_status lcal__calib_merge_get(const lcal__facts_source *source, lcal__merge_settings *out,
+                                  lcal_error *err);
+
 /* An extent of the model that is stored, 1..max. */
 typedef struct lcal__extent_field {
     const char *key;

@@ -6,7 +6,6 @@
 #include "base/strbuf.h"
 #include "calib/file_fields.h"
 #include "config/config.h"
-#include "config/merge_rule.h"
 #include "config/number.h"
 #include "lcal/version.h"
 
@@ -45,18 +44,6 @@ static lcal_status put_adapters(const lcal__calib_facts *facts, const lcal__fact
     return status;
 }
 
-static lcal_status put_merge(const lcal__merge_settings *merge, const lcal__facts_sink *sink,
-                             lcal_error *err)
-{
-    lcal__strbuf text = {0};
-    lcal__merge_print_json(merge, &text);
-    char *value;
-    LCAL_TRY(lcal__strbuf_take(&text, &value, err));
-    lcal_status status = sink->text(sink->file, "merge", value, err);
-    lcal__free(value);
-    return status;
-}
-
 static lcal_status put_spec(const lcal__calib_spec *spec, const lcal__facts_sink *sink,
                             lcal_error *err)
 {
@@ -89,7 +76,7 @@ lcal_status lcal__calib_facts_put(const lcal__calib_facts *facts, const char *ki
     }
     LCAL_TRY(sink->text(file, "base_sha256", facts->base_sha256, err));
     LCAL_TRY(put_adapters(facts, sink, err));
-    LCAL_TRY(put_merge(&facts->merge, sink, err));
+    LCAL_TRY(lcal__calib_merge_put(&facts->merge, sink, err));
     LCAL_TRY(sink->integer(file, "seed", (int64_t)facts->seed, err));
     LCAL_TRY(sink->integer(file, "step", (int64_t)facts->step, err));
     LCAL_TRY(sink->integer(file, "tokens", (int64_t)facts->tokens, err));

@@ -1,6 +1,7 @@
 /* Calibrations, HDF5 or safetensors: reading one checks every tensor and every checksum. */
 #include "calib/file_parts.h"
 #include "config/config.h"
+#include "config/merge_rule.h"
 #include "inspect/subject.h"
 #include "inspect/tensors.h"
 
@@ -54,6 +55,15 @@ static void add_adapters(const lcal__calib_facts *made, lcal__report *facts)
     }
 }
 
+/* The rule with its options as the file has them: what the rule does not have is left out. */
+static void add_merge(const lcal__merge_settings *merge, lcal__report *facts)
+{
+    lcal__strbuf text = {0};
+    lcal__merge_print_json(merge, &text);
+    lcal__report_value(facts, "merge", text.failed ? NULL : json_loads(text.text, 0, NULL));
+    lcal__strbuf_free(&text);
+}
+
 void lcal__inspect_calib_facts(const lcal__calib_facts *made, lcal__store dtype,
                                lcal__report *facts)
 {
@@ -65,6 +75,7 @@ void lcal__inspect_calib_facts(const lcal__calib_facts *made, lcal__store dtype,
     lcal__report_real(facts, "valid_loss", made->valid_loss);
     add_base(made, facts);
     add_adapters(made, facts);
+    add_merge(&made->merge, facts);
 }
 
 lcal_status lcal__inspect_calibration(const lcal__subject *subject, lcal__report *facts,

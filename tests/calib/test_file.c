@@ -66,6 +66,8 @@ static void assert_same_facts(const lcal__calib_facts *got, const lcal__calib_fa
         assert_string_equal(got->adapters[i].sha256, want->adapters[i].sha256);
         assert_true(got->adapters[i].weight == want->adapters[i].weight);
     }
+    assert_int_equal(got->merge.method, want->merge.method);
+    assert_true(lcal__merge_equal(&got->merge, &want->merge));
     assert_true(got->seed == want->seed && got->step == want->step && got->tokens == want->tokens);
     assert_true(isnan(want->valid_loss) ? isnan(got->valid_loss)
                                         : got->valid_loss == want->valid_loss);
@@ -78,6 +80,16 @@ static void check_round_trip(size_t spec, lcal__store dtype, bool safetensors)
     lcal_error err = {0};
     const char *path = scratch_path("calibration");
     sample_open(&s, &specs[spec].spec, "mini", dtype, spec);
+    s.facts.merge = (lcal__merge_settings){
+        .method = (lcal__merge_rule)((spec * 3 + dtype) % (LCAL__MERGE_PEFT_SVD + 1)),
+        .density = 1.0 / 3.0,
+        .scope = LCAL__SCOPE_MODULE,
+        .majority = LCAL__MAJORITY_FREQUENCY,
+        .election = LCAL__ELECTION_PLAIN,
+        .lambda = 1e-3,
+        .t = 0.1,
+        .seed = INT64_MAX,
+        .rank = 65536};
     if (dtype == LCAL__STORE_F32) {
         s.facts.valid_loss = NAN;
         s.facts.base_sha256[0] = '\0';
@@ -186,6 +198,9 @@ static size_t size_of(const lcal__calib_spec *spec, const char *shape)
     lcal__map map;
     lcal_error err = {0};
     sample_open(&s, spec, shape, LCAL__STORE_F16, 11);
+    s.facts.merge = lcal__merge_defaults(LCAL__MERGE_DARE_TIES); /* as long as they come */
+    s.facts.merge.density = 1.0 / 3.0;
+    s.facts.merge.seed = INT64_MAX;
     sample_save(&s, false, LCAL__STORE_F16, scratch_path("budget.h5"));
     check(lcal__map_open(scratch_path("budget.h5"), &map, &err), &err);
     size_t size = map.size;

@@ -112,6 +112,8 @@ static const struct broken {
     {"adapters", "[{\"name\":\"x\"}]", NOTHING, LCAL_FORMAT, "expected a name, a sha256"},
     {"adapters", "[", NOTHING, LCAL_FORMAT, "not valid JSON"},
     {"adapters", NULL, NOTHING, LCAL_FORMAT, "adapters: missing"},
+    {"merge", NULL, NOTHING, LCAL_OK, ""},
+    {"merge", "{\"method\":\"slerp\",\"t\":0.25}", NOTHING, LCAL_OK, ""},
     {"merge", "ties", NOTHING, LCAL_FORMAT, "attribute merge: "},
     {"merge", "[]", NOTHING, LCAL_FORMAT, "attribute merge: "},
     {"merge", "{}", NOTHING, LCAL_FORMAT, "attribute merge: expected a method"},
