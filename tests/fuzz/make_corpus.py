@@ -122,6 +122,66 @@ def make_tokenizer():
         struct.pack("<fi", 0, len(text)) + text.encode() for text in texts))
 
 
+def cache(tokens, merges, rest, text=None, counts=None):
+    """A tokenizer cache for the key of zeros; the fuzz target makes the checksum fit. None: no such id."""
+    lengths = b"".join(struct.pack("<I", 0xFFFFFFFF if token is None else len(token)) for token in tokens)
+    texts = b"".join(token or b"" for token in tokens) if text is None else text
+    body = json.dumps(rest).encode()
+    counts = counts or (len(body), len(tokens), len(texts), len(merges))
+    return (b"LCALTOK1" + bytes(64) + struct.pack("<4Q", *counts) + body + lengths + texts
+            + b"".join(struct.pack("<4I", *merge) for merge in merges))
+
+
+def make_tokenizer_cache():
+    rest = {"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False}, "decoder": {"type": "ByteLevel"},
+            "added_tokens": [{"id": 300, "content": "<s>", "special": True}], "model": {"type": "BPE"}}
+    tokens = [letter.encode() for letter in byte_letters()] + [b"he", None, b"ll", b"hell"]
+    h, e, l = (byte_letters().index(letter) for letter in "hel")
+    merges = [(h, e, 0, 256), (l, l, 1, 258), (256, 258, 5, 259)]
+    good = cache(tokens, merges, rest)
+    seeds = {
+        "ok_small": good,
+        "ok_no_merges": cache(tokens, [], rest),
+        "bad_no_bytes": cache([b"a"], [], rest),
+        "bad_cut": good[:-1],
+        "bad_behind": good + b"x",
+        "bad_magic": b"LCALTOK0" + good[8:],
+        "bad_key": good[:8] + b"x" + good[9:],
+        "bad_twice": cache(tokens + [b"he"], merges, rest),
+        "bad_merge_of_hole": cache(tokens, [(257, e, 0, 256)], rest),
+        "bad_merge_behind": cache(tokens, [(h, e, 0, 260)], rest),
+        "bad_ranks": cache(tokens, [merges[1], merges[0]], rest),
+        "bad_text_short": cache(tokens, merges, rest, text=b"".join(t or b"" for t in tokens)[:-1]),
+        "bad_zero_byte": cache(tokens + [b"a\0b"], merges, rest),
+        "bad_counts": cache(tokens, merges, rest, counts=(1 << 63, 1 << 62, 1 << 63, 1 << 60)),
+        "bad_rest": cache(tokens, merges, []),
+        "bad_decoder": cache(tokens, merges, {**rest, "decoder": None}),
+    }
+    for name, content in seeds.items():
+        write("tokenizer_cache", name, content)
+
+
+def make_llama2c():
+    def model(dim=8, hidden=3, layers=2, heads=2, kv_heads=1, vocab=4, positions=2):
+        kv = dim // heads * kv_heads
+        floats = abs(vocab) * dim * (2 if vocab < 0 else 1) + dim + positions * (dim // heads)
+        floats += layers * (2 * dim + 2 * dim * dim + 2 * kv * dim + 3 * hidden * dim)
+        return struct.pack("<7i", dim, hidden, layers, heads, kv_heads, vocab, positions) + bytes(4 * floats)
+
+    seeds = {
+        "ok_tied": model(),
+        "ok_untied": model(vocab=-4, layers=1),
+        "bad_cut": model()[:-1],
+        "bad_behind": model() + bytes(4),
+        "bad_heads": struct.pack("<i", 9) + model()[4:],
+        "bad_huge": struct.pack("<7i", *[2**31 - 2] * 7) + bytes(64),
+        "bad_zero": bytes(2000),
+        "bad_version": b"24ka" + struct.pack("<i", 1) + bytes(248),
+    }
+    for name, content in seeds.items():
+        write("llama2c", name, content)
+
+
 def member(text, **options):
     return gzip.compress(text, mtime=0, **options)
 
@@ -143,4 +203,6 @@ def make_gzip():
 make_safetensors()
 make_calib()
 make_tokenizer()
+make_tokenizer_cache()
+make_llama2c()
 make_gzip()
