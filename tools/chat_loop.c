@@ -77,7 +77,9 @@ static int read_lines(loop *l)
         if (l->terminal)
             fputs("> ", stderr);
         errno = 0;
+        interrupt_breaks_waiting(true);
         const ssize_t got = getline(&line, &capacity, stdin);
+        interrupt_breaks_waiting(false);
         if (got < 0)
             break;
         size_t length = (size_t)got;

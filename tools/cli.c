@@ -162,13 +162,13 @@ static void set_value(parser *p, const cli_option *o, const char *value)
         *(bool *)(void *)field = true;
         break;
     case CLI_TEXT:
-        if (!*value)
+        if (!*value && !o->empty)
             mistake(p, "--%s: expected %s, found nothing", o->name, o->value);
         *(const char **)(void *)field = value;
         break;
     case CLI_TEXTS: {
         cli_texts *texts = (cli_texts *)(void *)field;
-        if (!*value)
+        if (!*value && !o->empty)
             mistake(p, "--%s: expected %s, found nothing", o->name, o->value);
         texts->items[texts->count++] = value;
         break;

@@ -32,6 +32,7 @@ typedef struct cli_option {
     size_t offset;
     const char *value; /* what help calls the value: "DIR", "N" */
     bool required;
+    bool empty;               /* CLI_TEXT, CLI_TEXTS: "" is a value */
     size_t low, high;         /* CLI_COUNT */
     double from, to;          /* CLI_NUMBER, both allowed */
     const char *const *words; /* CLI_CHOICE: NULL-terminated */

@@ -207,7 +207,7 @@ static const cli_option options[] = {
     {"tokenizer", CLI_TEXT, offsetof(values, tokenizer), "FILE",
      .help = "Tokenizer in place of the model's own: tokenizer.json, GGUF, llama2.c's .bin, or a "
              "directory that holds one."},
-    {"prompt", CLI_TEXTS, offsetof(values, prompts), "TEXT",
+    {"prompt", CLI_TEXTS, offsetof(values, prompts), "TEXT", .empty = true,
      .help = "What to answer. May be given several times."},
     {"chat", CLI_FLAG, offsetof(values, chat),
      .help = "A conversation: every line of standard input is answered with all that was said "

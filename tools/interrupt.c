@@ -16,12 +16,17 @@ static void on_signal(int number)
     wanted = 1;
 }
 
-void interrupt_catch(void)
+void interrupt_breaks_waiting(bool breaks)
 {
-    struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: reading must end */
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = breaks ? 0 : SA_RESTART};
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+}
+
+void interrupt_catch(void)
+{
+    interrupt_breaks_waiting(false);
 }
 
 bool interrupt_wanted(void)

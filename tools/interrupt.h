@@ -4,8 +4,11 @@
 
 #include <stdbool.h>
 
-/* Reading from a terminal is interrupted too. */
 void interrupt_catch(void);
+
+/* Whether a call that waits is broken off too: reading from a terminal should be, writing not. Not
+ * before interrupt_catch. */
+void interrupt_breaks_waiting(bool breaks);
 
 /* Whether it was pressed since the last interrupt_clear. */
 bool interrupt_wanted(void);
