@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cache.h"
+
 const char *const model_args_precisions[] = {"f32", NULL};
 const char *const model_args_memories[] = {"fast", "low", NULL};
 
@@ -57,8 +59,10 @@ static lcal_status add_adapter(lcal_model *model, const char *text, lcal_error *
 lcal_status model_args_open(const model_args *args, const lcal_log *log, lcal_model **out,
                             lcal_error *err)
 {
-    const lcal_model_options options = {
-        .threads = args->threads, .low_memory = args->memory == 1, .log = log};
+    const lcal_model_options options = {.threads = args->threads,
+                                        .low_memory = args->memory == 1,
+                                        .log = log,
+                                        .cache = cache_directory()};
     if (args->run)
         return lcal_model_open_run(args->run, &options, out, err);
     lcal_status status = lcal_model_open(args->model, &options, out, err);

@@ -29,6 +29,8 @@ typedef struct lcal_model_options {
     size_t threads;      /* 0: all processors; no result depends on it */
     bool low_memory;     /* weights stay as stored and adapters factored: less memory, more time */
     const lcal_log *log; /* must outlive the model; may be NULL */
+    const char *cache;   /* directory for lcal_tokenizer_open_cached; must outlive the model; may be
+                            NULL */
 } lcal_model_options;
 
 /* Opens a base in Hugging Face layout. options may be NULL. Close with lcal_model_close. */

@@ -182,7 +182,7 @@ const char *lcal__composition_text_directory(const lcal__composition *compositio
 static lcal_status open_tokenizer(const lcal_model *m, const char *path, lcal__tokenizer **out,
                                   lcal_error *err)
 {
-    LCAL_TRY(lcal__tokenizer_open(path, m->log, out, err));
+    LCAL_TRY(lcal__tokenizer_open_cached(path, m->cache, m->log, out, err));
     const size_t size = lcal__tokenizer_size(*out), vocab = m->base.config.vocab;
     if (size <= vocab)
         return LCAL_OK;

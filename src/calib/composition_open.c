@@ -21,6 +21,7 @@ static lcal_status open_base(const char *directory, const char *tokenizer_path,
         return lcal__fail_nomem(err, directory);
     m->exec = lcal__exec_init(options->threads);
     m->log = options->log;
+    m->cache = options->cache;
     m->memory = options->low_memory ? LCAL__MEMORY_LOW : LCAL__MEMORY_FAST;
     m->tokenizer_path = lcal__strdup(tokenizer_path);
     lcal_status status = m->tokenizer_path ? lcal__model_open(directory, m->log, &m->base, err)

@@ -19,6 +19,7 @@ struct lcal_model {
     lcal__assembly assembly; /* empty until assembled */
     bool assembled;
     char *tokenizer_path;
+    const char *cache;          /* of tokenizers; NULL: none */
     lcal__tokenizer *tokenizer; /* NULL until asked for */
 };
 

@@ -11,6 +11,7 @@ TOOL = os.environ.get("LCAL_TOOL", "lcal")
 TESTS = pathlib.Path(os.environ.get("LCAL_TEST_SOURCE", pathlib.Path(__file__).parent.parent)).resolve()
 MODELS = TESTS / "golden" / "models"
 QUICKSTART = TESTS.parent / "data" / "quickstart"
+os.environ.setdefault("LCAL_CACHE", "")  # nothing of a test stays in the user's cache
 
 
 def run(*arguments, **keywords):
