@@ -23,15 +23,13 @@ static const char head[] =
     "        case $word in\n"
     "        files) mapfile -t found < <(compgen -f -- \"$2\") ;;\n"
     "        dirs) mapfile -t found < <(compgen -d -- \"$2\") ;;\n"
-    "        any) found=() ;;\n"
-    "        *) mapfile -t found < <(compgen -W \"$word\" -- \"$2\") ;;\n"
+    "        any) ;;\n"
+    "        *) [[ $word != \"$2\"* ]] || COMPREPLY+=(\"$3$word\") ;;\n"
     "        esac\n"
-    "        case $word in\n"
-    "        files | dirs) [[ -n $3 || ${#found[@]} -eq 0 ]] || compopt -o filenames 2>/dev/null "
-    ";;\n"
-    "        esac\n"
-    "        COMPREPLY+=(\"${found[@]/#/$3}\")\n"
     "    done\n"
+    "    [[ ${#found[@]} -eq 0 ]] && return\n"
+    "    [[ -n $3 ]] || compopt -o filenames 2>/dev/null\n"
+    "    COMPREPLY+=(\"${found[@]/#/$3}\")\n"
     "}\n";
 
 static const char tail[] =

@@ -112,7 +112,7 @@ static lcal_status not_installed(lcal_error *err)
         "give --out FILE.gp for the script alone");
 }
 
-/* The first message that gnuplot left, without its prompt lines. */
+/* Why: the last line that gnuplot left; before it stand the command and a mark below it. */
 static lcal_status failed(const streams *s, int status, lcal_error *err)
 {
     char line[256], text[256] = "no message";
