@@ -73,10 +73,12 @@ static lcal_status add_text(lcal__dataset_reader *r)
     const lcal__record *record = &r->record;
     int32_t *ids = NULL, *labels = NULL;
     if (!text)
-        return lcal__fail(r->err, LCAL_UNSUPPORTED,
-                          "%s: key %s: this example is text; without a tokenizer only "
-                          "{\"input_ids\": [...], \"labels\": [...]} can be read",
-                          r->place, record->key);
+        return lcal__fail(
+            r->err, LCAL_UNSUPPORTED,
+            "%s: key %s: this example is text, and there is no tokenizer; `lcal preview` "
+            "shows it as training reads it, else only {\"input_ids\": [...], "
+            "\"labels\": [...]} can be read",
+            r->place, record->key);
     LCAL_TRY(lcal__text_encode(text, record, r->place, r->err));
     LCAL_TRY(check_ids(r, &text->ids));
     const size_t length = text->ids.count;

@@ -24,7 +24,8 @@
 static void test_table(void **state)
 {
     (void)state;
-    static const char *const types[] = {"integer", "number", "boolean", "path", "choice", "list"};
+    static const char *const types[] = {"integer", "number", "boolean", "text",
+                                        "path",    "choice", "list"};
     size_t count;
     const lcal_option *options = lcal_options(&count);
     const lcal__option *rows = lcal__option_rows();
@@ -48,7 +49,8 @@ static void test_table(void **state)
         }
         /* Every default is a value of its own row; choices and their range agree. */
         assert_true(lcal__value_reset(&rows[i], &settings));
-        if (rows[i].kind != LCAL__OPTION_PATH && rows[i].kind != LCAL__OPTION_ADAPTERS)
+        if (rows[i].kind != LCAL__OPTION_PATH && rows[i].kind != LCAL__OPTION_TEXT
+            && rows[i].kind != LCAL__OPTION_ADAPTERS)
             assert_true(lcal__value_parse(&rows[i], options[i].fallback, &settings));
         for (size_t j = 0; rows[i].words[j]; ++j)
             assert_non_null(strstr(options[i].range, rows[i].words[j]));

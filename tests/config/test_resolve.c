@@ -117,6 +117,48 @@ static void test_overrides_win_and_null_is_the_default(void **state)
     lcal_config_close(&config);
 }
 
+/* Any text, whatever YAML would take it for elsewhere; it comes back from a dump. */
+static void test_texts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *written, *meant;
+    } cases[] = {
+        {"data.system=Be brief.", "Be brief."},
+        {"data.system=\"two\\nlines: \\\"a\\\", #b\"", "two\nlines: \"a\", #b"},
+        {"data.system='123'", "123"},
+        {"data.system=true", "true"},
+        {"data.system=\"null\"", "null"},
+        {"data.system=null", ""},
+        {"data.system=", ""},
+        {"data.system=\"\"", ""},
+        {"data.system=\xC3\xA9t\xC3\xA9 \xF0\x9F\x98\x80", "\xC3\xA9t\xC3\xA9 \xF0\x9F\x98\x80"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); ++i) {
+        const char *overrides[] = {"data.system=before", cases[i].written, NULL};
+        char *text;
+        lcal_config *config = fixture_open(REQUIRED, overrides), *again;
+        assert_string_equal(lcal__config_settings(config)->data.system, cases[i].meant);
+        assert_int_equal(lcal_config_dump(config, &text, NULL), LCAL_OK);
+        assert_int_equal(lcal__config_parse(text, strlen(text), "dump", "", NULL, 0, &again, NULL),
+                         LCAL_OK);
+        assert_string_equal(lcal__config_settings(again)->data.system, cases[i].meant);
+        assert_int_equal(lcal__config_diff(config, again, NULL, 0), 0);
+        lcal_text_free(text);
+        lcal_config_close(&config);
+        lcal_config_close(&again);
+    }
+    lcal_config *config = fixture_open(
+        REQUIRED, (const char *[]){"data.tokenizer=../model", "data.template=zephyr",
+                                   "data.loss_on=all", "data.valid_fraction=0.25", NULL});
+    const lcal__settings *s = lcal__config_settings(config);
+    assert_non_null(strstr(s->data.tokenizer, "/model"));
+    assert_int_equal(s->data.template_, LCAL__TEMPLATE_ZEPHYR);
+    assert_int_equal(s->data.loss_on, LCAL__LOSS_ON_ALL);
+    assert_true(s->data.valid_fraction == 0.25);
+    lcal_config_close(&config);
+}
+
 static void test_adapters(void **state)
 {
     (void)state;
@@ -281,6 +323,7 @@ int main(void)
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_values_are_typed_by_the_table),
         cmocka_unit_test(test_overrides_win_and_null_is_the_default),
+        cmocka_unit_test(test_texts),
         cmocka_unit_test(test_adapters),
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_open_and_reopen),
