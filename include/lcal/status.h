@@ -14,7 +14,24 @@
 extern "C" {
 #endif
 
-/* X(name, text): the one table of codes; the tool maps them to exit statuses. */
+/*
+ * X(name, text): the one table of codes; the tool maps them to exit statuses.
+ *
+ *   OK           done
+ *   INVALID      an argument makes no sense, or things do not belong together: a calibration and
+ *                other adapters, a step after the last
+ *   CONFIG       a configuration is not valid, or its run directory may not be used as asked
+ *   IO           the operating system refused: a missing file, a full disk, no permission
+ *   FORMAT       a file is not what its format says: broken, cut off, values out of range
+ *   SHAPE        sound by itself, but of other extents than what it is used with
+ *   NOMEM        memory ran out, or would; what was being made is gone, the rest as it was
+ *   NUMERIC      a loss, gradient or weight is not finite, or does not fit its type
+ *   UNSUPPORTED  sound, but nothing that lcal computes
+ *   INTERNAL     a bug of lcal, or a library below failed in a way it never should
+ *
+ * After a failure, handles that were there before are still valid; what a function was to open is
+ * not, and its *out is not to be used.
+ */
 #define LCAL_STATUS_MAP(X)                                                                         \
     X(OK, "success")                                                                               \
     X(INVALID, "invalid argument")                                                                 \
