@@ -188,10 +188,10 @@ lcal_status lcal__llama2c_parse(const void *bytes, size_t size, const char *sour
 {
     lcal__model model = {0};
     places at = {0};
+    LCAL_TRY(read_config(bytes, size, source, &model.config, err));
     if ((uintptr_t)bytes % sizeof(float))
         return lcal__fail(err, LCAL_INVALID, "%s: bytes of a model not aligned to %zu", source,
                           sizeof(float));
-    LCAL_TRY(read_config(bytes, size, source, &model.config, err));
     if ((size - LCAL_HEADER) % sizeof(float))
         return lcal__fail(err, LCAL_FORMAT,
                           "%s: no model of llama2.c: expected whole numbers of 4 bytes behind the "
