@@ -37,8 +37,7 @@ typedef struct lcal__message {
  * directory, or of that of a tokenizer's file; raw where there is none. LCAL_UNSUPPORTED: a
  * template that is none of ours; the message names the formats to choose from.
  */
-lcal_status lcal__chat_format_detect(const char *path, lcal__chat_format *out,
-                                     lcal_error *err);
+lcal_status lcal__chat_format_detect(const char *path, lcal__chat_format *out, lcal_error *err);
 
 /* Token ids of a conversation and to which part each belongs. Grows by appending; zeroed is valid
  * and empty. */

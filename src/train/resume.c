@@ -6,11 +6,11 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "config/config.h"
+#include "config/options.h"
 #include "lcal/train.h"
 #include "train/run_dir.h"
 
 #define CONFIG_MAX ((size_t)1 << 20)
-#define KEYS_MAX 64
 
 /* Keys without influence on any result, each with the value that stands for all others. */
 static const struct {
@@ -53,12 +53,12 @@ static bool may_change(const char *key)
 lcal_status lcal__resume_check(const lcal_config *before, const lcal_config *now,
                                const char *source, lcal_error *err)
 {
-    const char *keys[KEYS_MAX];
+    const char *keys[LCAL__OPTION_COUNT];
     const uint64_t steps_before = lcal__config_settings(before)->train.steps;
     const uint64_t steps_now = lcal__config_settings(now)->train.steps;
-    size_t count = lcal__config_diff(before, now, keys, KEYS_MAX);
+    size_t count = lcal__config_diff(before, now, keys, LCAL__OPTION_COUNT);
     lcal__strbuf changed = {0};
-    for (size_t i = 0; i < count && i < KEYS_MAX; i++) {
+    for (size_t i = 0; i < count; i++) {
         if (may_change(keys[i])
             || (strcmp(keys[i], "train.steps") == 0 && steps_now > steps_before))
             continue;
