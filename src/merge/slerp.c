@@ -12,25 +12,30 @@
 #define SMALL_NORM 1e-8 /* a vector so short has no direction */
 #define PARALLEL 0.9995 /* cosines beyond this: straight interpolation */
 
-/* <x.b x.a, y.b y.a>; one task for each row of x's factors. */
+/* <x.b x.a, y.b y.a>; one task for each of x's ranks. */
 typedef struct product {
     const lcal__lora_pair *x, *y;
     size_t rows, cols;
-    double *parts; /* [x->rank] */
+    double *columns; /* [x->rank, y->rank] B1^T B2 */
+    double *parts;   /* [x->rank] */
 } product;
 
-static void product_row(void *context, size_t i, size_t worker)
+static void product_part(void *context, size_t i, size_t worker)
 {
     (void)worker;
     const product *p = context;
-    double sum = 0.0;
-    for (size_t j = 0; j < p->y->rank; j++) {
-        double a = 0.0, b = 0.0;
+    const size_t ranks = p->y->rank;
+    double *columns = p->columns + i * ranks, sum = 0.0;
+    for (size_t r = 0; r < p->rows; r++) {
+        const double b = (double)p->x->b[r * p->x->rank + i];
+        for (size_t j = 0; j < ranks; j++)
+            columns[j] += b * (double)p->y->b[r * ranks + j];
+    }
+    for (size_t j = 0; j < ranks; j++) {
+        double a = 0.0;
         for (size_t c = 0; c < p->cols; c++)
             a += (double)p->x->a[i * p->cols + c] * (double)p->y->a[j * p->cols + c];
-        for (size_t r = 0; r < p->rows; r++)
-            b += (double)p->x->b[r * p->x->rank + i] * (double)p->y->b[r * p->y->rank + j];
-        sum += a * b;
+        sum += a * columns[j];
     }
     p->parts[i] = sum;
 }
@@ -38,15 +43,23 @@ static void product_row(void *context, size_t i, size_t worker)
 static lcal_status inner_product(const lcal__merged *merged, const lcal__lora_pair *x,
                                  const lcal__lora_pair *y, double *out, lcal_error *err)
 {
-    product p = {x, y, merged->rows, merged->cols, lcal__calloc(x->rank, sizeof(double))};
-    if (!p.parts)
-        return lcal__fail_nomem(err, "an inner product of updates");
-    lcal__parallel_for(merged->merge->exec.threads, x->rank, product_row, &p);
+    product p = {
+        .x = x,
+        .y = y,
+        .rows = merged->rows,
+        .cols = merged->cols,
+        .columns = lcal__calloc(x->rank, y->rank * sizeof(double)),
+        .parts = lcal__calloc(x->rank, sizeof(double)),
+    };
+    const bool room = p.columns && p.parts;
     *out = 0.0;
-    for (size_t i = 0; i < x->rank; i++)
+    if (room)
+        lcal__parallel_for(merged->merge->exec.threads, x->rank, product_part, &p);
+    for (size_t i = 0; room && i < x->rank; i++)
         *out += p.parts[i];
+    lcal__free(p.columns);
     lcal__free(p.parts);
-    return LCAL_OK;
+    return room ? LCAL_OK : lcal__fail_nomem(err, "an inner product of updates");
 }
 
 static double scale_of(const lcal__merge_part *part)

@@ -4,6 +4,7 @@
  * (Eckart and Young 1936: cutting them off is the best that a rank allows).
  */
 #include <math.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "merge/parts.h"
@@ -15,6 +16,7 @@ typedef struct cut {
     double *qa, *qb;            /* [total, cols], [total, rows] */
     double *ra, *rb, *core, *v; /* [total, total] */
     double *s;                  /* [total] */
+    double *row;                /* [cols + rows] */
 } cut;
 
 static lcal_status open_cut(cut *c, size_t rows, size_t cols, lcal_error *err)
@@ -27,7 +29,8 @@ static lcal_status open_cut(cut *c, size_t rows, size_t cols, lcal_error *err)
     c->core = lcal__alloc_aligned(c->total, row);
     c->v = lcal__alloc_aligned(c->total, row);
     c->s = lcal__calloc(c->total, sizeof(double));
-    return c->qa && c->qb && c->ra && c->rb && c->core && c->v && c->s
+    c->row = lcal__calloc(rows + cols, sizeof(double));
+    return c->qa && c->qb && c->ra && c->rb && c->core && c->v && c->s && c->row
                ? LCAL_OK
                : lcal__fail_nomem(err, "a singular value decomposition");
 }
@@ -41,6 +44,7 @@ static void close_cut(cut *c)
     lcal__free(c->core);
     lcal__free(c->v);
     lcal__free(c->s);
+    lcal__free(c->row);
 }
 
 /* Columns of B and rows of A, these with the weights and scales. */
@@ -72,23 +76,42 @@ static void multiply(const cut *c)
         }
 }
 
-/* b[e, k] = the k-th left vector times its value, a[k, e] = the k-th right vector. */
-static void unfold(const cut *c, size_t rows, size_t cols, float *a, float *b)
+/* row[length] = sum_i weights[i] q_i */
+static void mix(size_t count, const double *weights, const double *q, size_t length, double *row)
 {
-    const size_t n = c->total;
-    for (size_t k = 0; k < c->rank; k++) {
-        for (size_t e = 0; e < cols; e++) {
-            double sum = 0.0;
-            for (size_t i = 0; i < n; i++)
-                sum += c->v[k * n + i] * c->qa[i * cols + e];
-            a[k * cols + e] = (float)sum;
-        }
-        for (size_t e = 0; e < rows; e++) {
-            double sum = 0.0;
-            for (size_t i = 0; i < n; i++)
-                sum += c->core[k * n + i] * c->qb[i * rows + e];
-            b[e * c->rank + k] = (float)sum;
-        }
+    memset(row, 0, length * sizeof(*row));
+    for (size_t i = 0; i < count; i++)
+        for (size_t e = 0; e < length; e++)
+            row[e] += weights[i] * q[i * length + e];
+}
+
+/* The two sides are independent of one another: two tasks. */
+typedef struct side {
+    const cut *c;
+    double *q, *r;         /* its orthonormal vectors [total, length] and their triangle */
+    const double *vectors; /* [total, total] its singular vectors, the left ones times s */
+    double *row;           /* [length] scratch */
+    size_t length;
+    float *out; /* element e of vector k at k * vector_step + e * element_step */
+    size_t vector_step, element_step;
+} side;
+
+static void orthonormalise_side(void *context, size_t index, size_t worker)
+{
+    (void)worker;
+    const side *s = (const side *)context + index;
+    lcal__orthonormalise(s->c->total, s->length, s->q, s->r);
+}
+
+/* B = the left vectors times their values by columns, A = the right vectors by rows. */
+static void unfold_side(void *context, size_t index, size_t worker)
+{
+    (void)worker;
+    const side *s = (const side *)context + index;
+    for (size_t k = 0; k < s->c->rank; k++) {
+        mix(s->c->total, s->vectors + k * s->c->total, s->q, s->length, s->row);
+        for (size_t e = 0; e < s->length; e++)
+            s->out[k * s->vector_step + e * s->element_step] = (float)s->row[e];
     }
 }
 
@@ -103,20 +126,23 @@ static double truncation_of(const cut *c)
 static lcal_status decompose(cut *c, const lcal__merge_part *parts, size_t count, lcal__merged *out,
                              lcal_error *err)
 {
-    const lcal__exec *exec = &out->merge->exec;
-    LCAL_TRY(open_cut(c, out->rows, out->cols, err));
-    stack(c, parts, count, out->rows, out->cols);
-    lcal__orthonormalise(exec, c->total, out->cols, c->qa, c->ra);
-    lcal__orthonormalise(exec, c->total, out->rows, c->qb, c->rb);
-    multiply(c);
-    lcal__svd_jacobi(c->total, c->core, c->v, c->s);
+    const size_t rows = out->rows, cols = out->cols, threads = out->merge->exec.threads;
+    LCAL_TRY(open_cut(c, rows, cols, err));
     out->pairs = lcal__calloc(1, sizeof(*out->pairs));
-    out->values = lcal__alloc_aligned(c->rank, (out->rows + out->cols) * sizeof(float));
+    out->values = lcal__alloc_aligned(c->rank, (rows + cols) * sizeof(float));
     if (!out->pairs || !out->values)
         return lcal__fail_nomem(err, "merged factors");
-    float *b = out->values + c->rank * out->cols;
-    unfold(c, out->rows, out->cols, out->values, b);
-    out->pairs[0] = (lcal__lora_pair){out->values, b, c->rank, 1.0f};
+    float *a = out->values, *b = a + c->rank * cols;
+    side sides[2] = {
+        {c, c->qa, c->ra, c->v, c->row, cols, a, cols, 1},
+        {c, c->qb, c->rb, c->core, c->row + cols, rows, b, 1, c->rank},
+    };
+    stack(c, parts, count, rows, cols);
+    lcal__parallel_for(threads, 2, orthonormalise_side, sides);
+    multiply(c);
+    lcal__svd_jacobi(c->total, c->core, c->v, c->s);
+    lcal__parallel_for(threads, 2, unfold_side, sides);
+    out->pairs[0] = (lcal__lora_pair){a, b, c->rank, 1.0f};
     out->count = 1;
     out->truncation = truncation_of(c);
     return LCAL_OK;

@@ -25,56 +25,30 @@ static double dot(const double *x, const double *y, size_t n)
            + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
 }
 
-/* --- orthonormal vectors ----------------------------------------------------------------- */
-
-typedef struct projection {
-    const double *q;
-    double *vector; /* being made orthogonal to the first `before` of q */
-    double *along;  /* [before] its coefficients */
-    size_t before, length, per_chunk;
-} projection;
-
-static void measure(void *context, size_t i, size_t worker)
+/* Takes from `vector` what lies along the first `count` of q and adds how much to column j of r. */
+static void project_out(size_t count, size_t length, const double *q, double *vector, double *along,
+                        double *r, size_t stride)
 {
-    (void)worker;
-    const projection *p = context;
-    p->along[i] = dot(p->q + i * p->length, p->vector, p->length);
-}
-
-static void subtract(void *context, size_t chunk, size_t worker)
-{
-    (void)worker;
-    const projection *p = context;
-    const size_t first = chunk * p->per_chunk;
-    const size_t end = first + p->per_chunk < p->length ? first + p->per_chunk : p->length;
-    for (size_t i = 0; i < p->before; i++) {
-        const double *q = p->q + i * p->length;
-        for (size_t e = first; e < end; e++)
-            p->vector[e] -= p->along[i] * q[e];
+    for (size_t i = 0; i < count; i++)
+        along[i] = dot(q + i * length, vector, length);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t e = 0; e < length; e++)
+            vector[e] -= along[i] * q[i * length + e];
+        r[i * stride] += along[i];
     }
 }
 
-void lcal__orthonormalise(const lcal__exec *exec, size_t count, size_t length, double *q, double *r)
+void lcal__orthonormalise(size_t count, size_t length, double *q, double *r)
 {
     memset(r, 0, count * count * sizeof(*r));
     for (size_t j = 0; j < count; j++) {
         double *vector = q + j * length;
         /* Row j of r is not in use yet: its entries left of the diagonal hold the coefficients. */
-        projection p = {.q = q,
-                        .vector = vector,
-                        .along = r + j * count,
-                        .before = j,
-                        .length = length,
-                        .per_chunk = 1024};
+        double *along = r + j * count;
         const double whole = sqrt(dot(vector, vector, length));
-        for (int round = 0; round < 2; round++) {
-            lcal__parallel_for(exec->threads, j, measure, &p);
-            lcal__parallel_for(exec->threads, (length + p.per_chunk - 1) / p.per_chunk, subtract,
-                               &p);
-            for (size_t i = 0; i < j; i++)
-                r[i * count + j] += p.along[i];
-        }
-        memset(p.along, 0, j * sizeof(*p.along));
+        for (int round = 0; round < 2; round++)
+            project_out(j, length, q, vector, along, r + j, count);
+        memset(along, 0, j * sizeof(*along));
         const double left = sqrt(dot(vector, vector, length));
         const bool dependent = left <= DEPENDENT * whole;
         r[j * count + j] = dependent ? 0.0 : left;

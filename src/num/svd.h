@@ -5,15 +5,12 @@
 
 #include <stddef.h>
 
-#include "num/exec.h"
-
 /*
  * Gram-Schmidt, each vector against the ones before it twice (Giraud et al. 2005: twice is enough).
  * q [count, length] on entry `count` vectors, on exit orthonormal ones or, where a vector depends
  * on those before it, zeros; r [count, count] upper triangular: vector j was sum_i r[i, j] q_i.
  */
-void lcal__orthonormalise(const lcal__exec *exec, size_t count, size_t length, double *q,
-                          double *r);
+void lcal__orthonormalise(size_t count, size_t length, double *q, double *r);
 
 /*
  * Singular values and vectors by one-sided Jacobi (Hestenes 1958): a = sum_k s_k u_k v_k^T, s
