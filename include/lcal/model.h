@@ -27,7 +27,8 @@ typedef struct lcal_model lcal_model;
 /* Zeroed is valid. */
 typedef struct lcal_model_options {
     size_t threads;      /* 0: all processors; no result depends on it */
-    bool low_memory;     /* weights stay as stored and adapters factored: less memory, more time */
+    bool low_memory;     /* weights stay as stored and adapters factored: less memory, more time;
+                            merges of full rank are folded all the same */
     const lcal_log *log; /* must outlive the model; may be NULL */
     const char *cache;   /* directory for lcal_tokenizer_open_cached; must outlive the model; may be
                             NULL */

@@ -33,6 +33,11 @@ typedef struct lcal__assembly {
     void *storage;
 } lcal__assembly;
 
+/* What a user is told where truncation is not 0, with it in percent. */
+#define LCAL__TRUNCATION_NOTE                                                                      \
+    "merge: the rank holds all but at most %.2f %% of a module's update (Frobenius norm); raise "  \
+    "merge.rank to keep more"
+
 /* LCAL_INVALID: adapters that do not suit the merge, or a merge that does not suit the method. */
 lcal_status lcal__assemble(const lcal__model *model, const lcal__adapter_use *uses, size_t count,
                            const lcal__assembly_options *options, const lcal__exec *exec,

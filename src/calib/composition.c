@@ -135,6 +135,8 @@ static lcal_status assemble(lcal_model *m, lcal_error *err)
     };
     LCAL_TRY(lcal__assemble(&m->base, m->adapters.uses, m->adapters.count, &options, &m->exec,
                             &m->assembly, err));
+    if (m->assembly.truncation > 0.0)
+        lcal__log(m->log, LCAL_LOG_INFO, LCAL__TRUNCATION_NOTE, 100.0 * m->assembly.truncation);
     if (!m->calibration_path)
         return LCAL_OK;
     return lcal__calib_apply(&m->calibration, m->calibration_path, &m->assembly.params, err);

@@ -144,6 +144,8 @@ static lcal_status open_all(lcal__session *s, lcal__session_extent extent, const
     LCAL_TRY(lcal__adapter_list_open_all(&s->adapters, s->settings, &s->model.config, log, err));
     LCAL_TRY(open_data(s, log, err));
     LCAL_TRY(open_network(s, extent, err));
+    if (s->assembly.truncation > 0.0)
+        lcal__log(log, LCAL_LOG_INFO, LCAL__TRUNCATION_NOTE, 100.0 * s->assembly.truncation);
     LCAL_TRY(lcal__passes_init(&s->passes, s->settings, &s->batcher,
                                s->valid.count ? &s->valid : NULL, err));
     LCAL_TRY(lcal__passes_plan(&s->passes, s->settings, &s->assembly.network, &s->exec,
