@@ -345,7 +345,6 @@ static void test_degenerate(void **state)
         {"concat", OPPOSITE, 0.0},
         {"ties:density=1", EQUAL, 1.0},
         {"ties:density=1", ZERO, 1.0},
-        /* A tie elects +, which one of the two has: the mean over one is its magnitude. */
         {"ties:density=1,lambda=2", EQUAL, 2.0},
         {"dare-ties:density=1", ZERO, 1.0},
         {"magnitude-prune:density=1", EQUAL, 2.0},
@@ -370,6 +369,32 @@ static void test_degenerate(void **state)
         const double away = distance(found, want, elements_of(&a, LCAL__GATE));
         if (!(away <= BAR))
             fail_msg("%s: off by %g", rows[i].rule, away);
+        test_free(want);
+        test_free(found);
+        lcal__merge_close(&merge);
+        adapters_close(&a);
+    }
+}
+
+/* Opposite values are an even vote: + is elected, and the one that has it is taken whole. */
+static void test_even_votes(void **state)
+{
+    (void)state;
+    static const adapter_shape shapes[] = {{3, 1.0f, 1.0f, 0}, {3, 1.0f, 1.0f, 0}};
+    static const char *const rules[] = {"ties:density=1", "ties:density=1,majority=frequency"};
+    const lcal__model_config config = odd_config();
+    for (size_t i = 0; i < 2; i++) {
+        const lcal__merge_settings s = parse(rules[i]);
+        adapters a;
+        lcal__merge merge;
+        adapters_open(&a, &config, shapes, 2, 42);
+        make_alike(&a, OPPOSITE);
+        merge_open(&merge, &a, &s, 1);
+        double *want = dense_of(&a, 0, 0, LCAL__DOWN);
+        float *found = update_of(&merge, 0, LCAL__DOWN);
+        for (size_t e = 0; e < elements_of(&a, LCAL__DOWN); e++)
+            want[e] = fabs(want[e]);
+        assert_true(distance(found, want, elements_of(&a, LCAL__DOWN)) <= BAR);
         test_free(want);
         test_free(found);
         lcal__merge_close(&merge);
@@ -500,10 +525,15 @@ static void test_parsing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_peft),       cmocka_unit_test(test_peft_linear_has_cross_terms),
-        cmocka_unit_test(test_svd),        cmocka_unit_test(test_svd_degenerate),
-        cmocka_unit_test(test_degenerate), cmocka_unit_test(test_weight_zero),
-        cmocka_unit_test(test_refusals),   cmocka_unit_test(test_nothing_to_merge),
+        cmocka_unit_test(test_peft),
+        cmocka_unit_test(test_peft_linear_has_cross_terms),
+        cmocka_unit_test(test_svd),
+        cmocka_unit_test(test_svd_degenerate),
+        cmocka_unit_test(test_degenerate),
+        cmocka_unit_test(test_even_votes),
+        cmocka_unit_test(test_weight_zero),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_nothing_to_merge),
         cmocka_unit_test(test_parsing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
