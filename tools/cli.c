@@ -120,10 +120,11 @@ static void unknown_option(parser *p, const char *argument)
     for (const cli_option *o = p->command->options; o->name && count < WORDS_MAX; o++)
         words[count++] = o->name;
     char name[WORDS_MAX];
-    size_t length = strcspn(argument + 2, "=");
+    const char *bare = argument + strspn(argument, "-"); /* "-json" is near too */
+    size_t length = strcspn(bare, "=");
     const char *nearest = NULL;
-    if (strncmp(argument, "--", 2) == 0 && length < sizeof(name)) {
-        memcpy(name, argument + 2, length);
+    if (length < sizeof(name)) {
+        memcpy(name, bare, length);
         name[length] = '\0';
         nearest = lcal_nearest_word(name, words, count);
     }

@@ -64,6 +64,7 @@ class Usage(unittest.TestCase):
         self.check(["train", "x.yaml", "--overwrit"], 2, "--overwrit", "did you mean --overwrite?",
                    "lcal help train")
         self.check(["score", "--modle=x", "y"], 2, "did you mean --model?")
+        self.check(["version", "-json"], 2, "did you mean --json?")
 
     def test_all_mistakes_at_once(self):
         self.check(["bench", "--shape", "huge", "--threads", "-1", "--stepz", "3", "--batch"], 2,
@@ -173,6 +174,21 @@ class Terminal(unittest.TestCase):
                 self.assertEqual(process.wait(60), 0)
             os.close(leader)
             return text
+
+    def test_help_stands_out(self):
+        for environment, bold in (({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False),
+                                  ({"TERM": "xterm", "NO_COLOR": "1"}, False),
+                                  ({"TERM": "xterm", "NO_COLOR": ""}, True)):
+            leader, follower = os.openpty()
+            clean = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
+            subprocess.run([TOOL, "help"], stdout=follower, check=True, timeout=60,
+                           env={**clean, **environment})
+            os.close(follower)
+            text = os.read(leader, 65536)
+            os.close(leader)
+            self.assertEqual(b"\033[1mCommands:\033[0m" in text, bold, environment)
+            self.assertEqual(b"\033" in text, bold)
+        self.assertNotIn("\033", succeed("help", env={**os.environ, "TERM": "xterm"}))
 
     def test_one_line_is_rewritten(self):
         text = self.watch(TERM="xterm")

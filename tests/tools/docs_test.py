@@ -1,14 +1,17 @@
 """What is made from the tables: docs/config.md is up to date, the manual pages are sound."""
+import hashlib
 import json
 import pathlib
 import shutil
+import struct
 import subprocess
 import sys
+import tempfile
 import unittest
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from lcal_tool import TESTS, succeed  # noqa: E402
+from lcal_tool import TESTS, config, examples, succeed, write_jsonl  # noqa: E402
 
 CONFIG = TESTS.parent / "docs" / "config.md"
 REFRESH = "lcal help --markdown config > docs/config.md"
@@ -27,6 +30,38 @@ class Config(unittest.TestCase):
         made = succeed("help", "--markdown", "config").splitlines()
         for key in json.loads(succeed("help", "--json", "config"))["keys"]:
             self.assertEqual(made.count(f"### {key['key']}"), 1, key["key"])
+
+
+class Formats(unittest.TestCase):
+    """docs/formats.md names everything that a run writes."""
+
+    def told(self, name):
+        return f"`{name}`" in self.text
+
+    def test_run(self):
+        self.text = (TESTS.parent / "docs" / "formats.md").read_text(encoding="utf-8")
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            train = write_jsonl(folder / "d.jsonl", examples())
+            settings = config(folder / "c.yaml", folder / "run", train, data__valid=train)
+            succeed("train", settings)
+            for path in (folder / "run").iterdir():
+                self.assertTrue(self.told(path.name), path.name)
+            for line in (folder / "run" / "metrics.jsonl").read_text(encoding="utf-8").splitlines():
+                for key in json.loads(line):
+                    self.assertTrue(self.told(key), key)
+            twin = (folder / "run" / "calibration.safetensors").read_bytes()
+            (length,) = struct.unpack("<Q", twin[:8])
+            facts = json.loads(twin[8:8 + length])["__metadata__"]
+            self.assertGreater(len(facts), 20)
+            for key, value in facts.items():
+                self.assertTrue(self.told(key), key)
+                if key in ("lcal_format", "kind", "method", "share", "arch", "dtype"):
+                    self.assertTrue(self.told(value), value)
+            for name in ("calibration.h5", "checkpoint.h5"):
+                sealed = (folder / "run" / name).read_bytes()
+                self.assertEqual(sealed[-40:-32], b"lcalseal")
+                self.assertEqual(sealed[-32:], hashlib.sha256(sealed[:-40]).digest())
 
 
 class Manual(unittest.TestCase):
