@@ -1,4 +1,4 @@
-/* Every stage of a tokenizer on fixtures small enough to work out by hand, and round trips. */
+/* Every stage of a tokenizer on fixtures small enough to work out by hand. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,6 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
-#include "base/utf8.h"
 #include "tokenizer_fixture.h"
 
 #define IDS(...) ((const int32_t[]){__VA_ARGS__, -1})
@@ -368,80 +367,13 @@ static void test_stream(void **state)
     lcal__tokenizer_close(&t);
 }
 
-/* What decoding must give back: the text with U+FFFD for every ill-formed part. */
-static void repaired(const char *text, size_t length, lcal__strbuf *out)
-{
-    bool cut;
-    lcal__strbuf_clear(out);
-    for (size_t at = 0, size; at < length; at += size) {
-        size = lcal__utf8_valid(text + at, length - at);
-        if (size)
-            lcal__strbuf_add_bytes(out, text + at, size);
-        else
-            lcal__strbuf_add(out, "\xEF\xBF\xBD");
-        size = size ? size : lcal__utf8_broken(text + at, length - at, &cut);
-    }
-}
-
-/* Bytes at random; half of the time from pieces that are likely to be text. */
-static size_t random_text(lcal__rng *rng, char *text, size_t most)
-{
-    static const char *const parts[] = {
-        "hello", " ", "  \n", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "\xE2\x82",
-        "<s>",   "1", "\t",   "ll",       "\xE2\x96\x81", "<0x0A>",           "'s"};
-    const size_t wanted = lcal__rng_below(rng, most - 8);
-    const bool bytes = lcal__rng_below(rng, 2);
-    size_t length = 0;
-    while (length < wanted)
-        if (bytes) {
-            text[length++] = (char)lcal__rng_below(rng, 256);
-        } else {
-            const char *part = parts[lcal__rng_below(rng, COUNT(parts))];
-            memcpy(text + length, part, strlen(part));
-            length += strlen(part);
-        }
-    return length;
-}
-
-static void round_trips(const lcal__tokenizer *t, size_t count)
-{
-    lcal__rng rng = {.seed = 7, .stream = 1};
-    lcal__strbuf expected = {0};
-    const lcal__encode_options options = {0};
-    int32_t *ids = NULL;
-    size_t capacity = 0;
-    for (size_t i = 0; i < count; i++) {
-        char text[64], *decoded;
-        size_t length = random_text(&rng, text, sizeof(text)), id_count = 0, decoded_length;
-        repaired(text, length, &expected);
-        assert_int_equal(
-            lcal__tokenizer_encode(t, text, length, &options, &ids, &id_count, &capacity, NULL),
-            LCAL_OK);
-        assert_int_equal(
-            lcal__tokenizer_decode(t, ids, id_count, false, &decoded, &decoded_length, NULL),
-            LCAL_OK);
-        assert_int_equal(decoded_length, expected.length);
-        if (decoded_length)
-            assert_memory_equal(decoded, expected.text, decoded_length);
-        lcal__free(decoded);
-    }
-    lcal__free(ids);
-    lcal__strbuf_free(&expected);
-}
-
-static void test_round_trips(void **state)
+/* U+2581 of a text itself comes back as a space. */
+static void test_space_of_llama(void **state)
 {
     static const char *const pieces[] = {"\xE2\x96\x81", "h", "e", "l", "o", "he", "ll", "hell"};
     (void)state;
-    lcal__tokenizer *t = with(NULL, NULL);
-    round_trips(t, 100000);
-    lcal__tokenizer_close(&t);
-    t = with("\"added_tokens\":[" ADDED(300, "<s>", ",\"special\":true") "],", NULL);
-    round_trips(t, 1000);
-    lcal__tokenizer_close(&t);
-    /* U+2581 of the text itself comes back as a space: not for byte-exact texts. */
     lcal__strbuf gguf = fixture_gguf(pieces, COUNT(pieces));
-    t = fixture_parse(gguf.text, gguf.length);
+    lcal__tokenizer *t = fixture_parse(gguf.text, gguf.length);
     const int32_t space = lcal__tokenizer_id(t, "\xE2\x96\x81");
     fixture_expect(t, "\xE2\x96\x81", false, false, IDS(space, space));
     lcal__tokenizer_close(&t);
@@ -527,7 +459,7 @@ int main(void)
         cmocka_unit_test(test_sentencepiece),
         cmocka_unit_test(test_characters),
         cmocka_unit_test(test_stream),
-        cmocka_unit_test(test_round_trips),
+        cmocka_unit_test(test_space_of_llama),
         cmocka_unit_test(test_engine_against_naive),
         cmocka_unit_test(test_long_run),
     };
