@@ -1,0 +1,1 @@
+"""The miniature: a small language of facts in four languages and four tones, and its oracle."""
