@@ -212,7 +212,12 @@ static void test_changes(void **state)
     /* A calibration belongs to its adapters, weights and merge. */
     check(lcal_model_merge(model, "concat", &err), &err);
     assert_true(loss_of(model) == two);
+    check(lcal_model_calibrate(model, local("run/calibration.h5"), &err), &err);
+    assert_true(loss_of(model) == calibrated);
     add(model, "tiny-llama3/lora_a", 0.1);
+    const double three = loss_of(model);
+    check(lcal_model_calibrate(model, NULL, &err), &err);
+    assert_true(loss_of(model) == three);
     refused(lcal_model_calibrate(model, local("run/calibration.h5"), &err), &err, LCAL_INVALID,
             "3 are given");
     lcal_model_close(&model);

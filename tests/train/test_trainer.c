@@ -116,6 +116,23 @@ static void test_going_on_is_a_run(void **state)
     }
 }
 
+/* The checkpoint of a run that is finished early is that of one that was only interrupted. */
+static void test_finish_keeps_the_checkpoint(void **state)
+{
+    (void)state;
+    job a = job_full("saved"), b = job_full("finished");
+    lcal_error err = {0};
+    trainer t = trainer_new(&a, LCAL_FOR_RUN, LCAL_EXISTING_REFUSE);
+    take(&t, 5);
+    check(lcal_trainer_checkpoint(t.handle, &err), &err);
+    trainer_close(&t);
+    t = trainer_new(&b, LCAL_FOR_RUN, LCAL_EXISTING_REFUSE);
+    take(&t, 5);
+    check(lcal_trainer_finish(t.handle, &err), &err);
+    trainer_close(&t);
+    assert_same_file("saved", "finished", "checkpoint.h5");
+}
+
 /* A result before the end is of the best validated values, the last ones among them. */
 static void test_finish_early(void **state)
 {
@@ -239,8 +256,10 @@ static void test_arguments(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_steps_are_a_run),   TEST(test_going_on_is_a_run), TEST(test_finish_early),
-        TEST(test_without_directory), TEST(test_save_now),          TEST(test_arguments),
+        TEST(test_steps_are_a_run),   TEST(test_going_on_is_a_run),
+        TEST(test_finish_early),      TEST(test_finish_keeps_the_checkpoint),
+        TEST(test_without_directory), TEST(test_save_now),
+        TEST(test_arguments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
