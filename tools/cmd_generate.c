@@ -255,8 +255,8 @@ const cli_command cmd_generate = {
     .details =
         "Prompts come from --prompt, or from FILE, or from standard input (- or no FILE); where "
         "that is a terminal, a chat begins. FILE has one prompt a line, plain or gzip: a text, or "
-        "a JSON object with \"prompt\" or with \"messages\", a list of {\"role\", \"content\"} (an "
-        "answer at its end is left out). Empty lines are passed over.\n"
+        "a JSON object with \"prompt\", with \"messages\", or of another form that `lcal train` "
+        "reads as text; answers in it are left out. Empty lines are passed over.\n"
         "Text appears as it is made, the answers in order of their prompts with an empty line "
         "between. --json prints {\"prompt\", \"text\", \"tokens\", \"finish\"} a line, finish "
         "being "

@@ -1,10 +1,11 @@
 /*
  * Prompts: conversations that wait for an answer, and files of them.
  *
- * A file, plain or gzip, holds one prompt a line, in UTF-8: a text, or a JSON object with "prompt"
- * (a text) or "messages" ([{"role", "content"}, ...]). Empty lines are passed over. Messages of the
- * assistant at the end are left out: they are what is to be answered. Other keys are ignored, so
- * that data for training serve as prompts.
+ * A file, plain or gzip, holds one prompt a line, in UTF-8: a text, or a JSON object of any form
+ * that training reads as text: {"prompt"}, {"messages": [{"role", "content"}, ...]},
+ * {"instruction", "input"}, {"conversations": [{"from", "value"}, ...]}. Answers (the assistant's
+ * messages at the end, "completion", "output") may be there and are left out. Empty lines are
+ * passed over.
  */
 #ifndef LCAL_PROMPTS_H
 #define LCAL_PROMPTS_H

@@ -9,6 +9,7 @@
 typedef struct reader {
     const json_t *object;
     const char *place;
+    bool question; /* what is to be answered, not what is learnt */
     lcal__record *record;
     lcal_error *err;
 } reader;
@@ -66,6 +67,11 @@ static lcal_status add_member(const reader *r, const char *role, const char *key
     return add_message(r, role, json_string_value(value), json_string_length(value));
 }
 
+static lcal_status add_answer(const reader *r, const char *key)
+{
+    return r->question ? LCAL_OK : add_member(r, "assistant", key);
+}
+
 /* How a form of lists of messages spells them. */
 typedef struct spelling {
     const char *list, *role, *text; /* keys */
@@ -111,6 +117,29 @@ static lcal_status add_item(const reader *r, const spelling *s, const json_t *it
     return add_message(r, role, json_string_value(text), json_string_length(text));
 }
 
+/* What is said last: the answer that is learnt, or no answer. `key`: of the list. */
+static lcal_status check_last(const reader *r, const spelling *s)
+{
+    lcal__record *record = r->record;
+    const size_t given = record->count;
+    if (r->question) {
+        while (record->count && strcmp(record->messages[record->count - 1].role, "assistant") == 0)
+            record->count--;
+        if (record->count)
+            return LCAL_OK;
+        return lcal__fail(r->err, LCAL_FORMAT,
+                          "%s: key %s: expected a message to answer, found the assistant's alone",
+                          r->place, s->list);
+    }
+    const char *last = record->messages[given - 1].role;
+    if (strcmp(last, "assistant") == 0)
+        return LCAL_OK;
+    return lcal__fail(r->err, LCAL_FORMAT,
+                      "%s: key %s[%zu].%s: expected the assistant, whose answer is learnt, to come "
+                      "last, found the %s",
+                      r->place, s->list, given - 1, s->role, last);
+}
+
 static lcal_status read_list(const reader *r, const spelling *s)
 {
     const json_t *list = json_object_get(r->object, s->list);
@@ -121,13 +150,7 @@ static lcal_status read_list(const reader *r, const spelling *s)
                           "%s: key %s: expected a list of at least one message, found %s", r->place,
                           s->list, json_is_array(list) ? "an empty one" : lcal__json_type(list));
     json_array_foreach(list, index, item) LCAL_TRY(add_item(r, s, item, index));
-    const char *last = r->record->messages[r->record->count - 1].role;
-    if (strcmp(last, "assistant") != 0)
-        return lcal__fail(r->err, LCAL_FORMAT,
-                          "%s: key %s[%zu].%s: expected the assistant, whose answer is learnt, to "
-                          "come last, found the %s",
-                          r->place, s->list, index - 1, s->role, last);
-    return LCAL_OK;
+    return check_last(r, s);
 }
 
 /* Puts the message of a configuration in front unless the example has its own. */
@@ -151,6 +174,10 @@ static lcal_status read_pretokenised(const reader *r)
 {
     const json_t *ids = json_object_get(r->object, "input_ids");
     const json_t *labels = member(r->object, "labels");
+    if (r->question)
+        return lcal__fail(r->err, LCAL_FORMAT,
+                          "%s: expected text to answer, found token ids; give prompt or messages",
+                          r->place);
     if (json_array_size(ids) == 0)
         return lcal__fail(r->err, LCAL_FORMAT,
                           "%s: key input_ids: expected a list of at least one integer, found %s",
@@ -170,7 +197,7 @@ static lcal_status read_pretokenised(const reader *r)
 static lcal_status read_prompt(const reader *r)
 {
     LCAL_TRY(add_member(r, "user", "prompt"));
-    return add_member(r, "assistant", "completion");
+    return add_answer(r, "completion");
 }
 
 static lcal_status read_messages(const reader *r)
@@ -217,7 +244,7 @@ static lcal_status read_alpaca(const reader *r)
             return lcal__fail_nomem(r->err, r->place);
         LCAL_TRY(add_message(r, "user", joined->text, joined->length));
     }
-    return add_member(r, "assistant", "output");
+    return add_answer(r, "output");
 }
 
 /* --- which form ------------------------------------------------------------------------- */
@@ -259,8 +286,8 @@ static lcal_status find_form(const reader *r, const struct form **out)
                            : "");
 }
 
-/* Known keys of other tools that say more than is read here: ignoring them would learn something
- * else than meant. */
+/* Known keys of other tools that say more than is read here: ignoring them would learn, or answer,
+ * something else than meant. */
 static lcal_status refuse_others(const reader *r)
 {
     static const struct {
@@ -280,31 +307,42 @@ static lcal_status refuse_others(const reader *r)
                            || (json_is_array(value) && json_array_size(value) == 0);
         if (value && !empty)
             return lcal__fail(r->err, LCAL_FORMAT,
-                              "%s: key %s: not read here, so nothing is learnt "
-                              "from it: %s or leave the key out",
-                              r->place, others[i].key, others[i].advice);
+                              "%s: key %s: not read here: %s or leave the key out", r->place,
+                              others[i].key, others[i].advice);
     }
     return LCAL_OK;
+}
+
+static lcal_status read_record(const reader *r)
+{
+    const struct form *form;
+    lcal__record *out = r->record;
+    out->count = 0;
+    out->input_ids = out->labels = NULL;
+    lcal__strbuf_clear(&out->joined);
+    if (!json_is_object(r->object))
+        return lcal__fail(r->err, LCAL_FORMAT, "%s: expected a JSON object, found %s", r->place,
+                          lcal__json_type(r->object));
+    LCAL_TRY(find_form(r, &form));
+    out->key = form->keys[0];
+    LCAL_TRY(form->read(r));
+    return out->input_ids ? LCAL_OK : refuse_others(r);
 }
 
 lcal_status lcal__record_read(const json_t *object, const char *place, const char *system,
                               lcal__record *out, lcal_error *err)
 {
-    const reader r = {object, place, out, err};
-    const struct form *form;
-    out->count = 0;
-    out->input_ids = out->labels = NULL;
-    lcal__strbuf_clear(&out->joined);
-    if (!json_is_object(object))
-        return lcal__fail(err, LCAL_FORMAT, "%s: expected a JSON object, found %s", place,
-                          lcal__json_type(object));
-    LCAL_TRY(find_form(&r, &form));
-    out->key = form->keys[0];
-    LCAL_TRY(form->read(&r));
-    if (out->input_ids)
-        return LCAL_OK;
-    LCAL_TRY(refuse_others(&r));
-    return *system ? put_system(&r, system) : LCAL_OK;
+    const reader r = {.object = object, .place = place, .record = out, .err = err};
+    LCAL_TRY(read_record(&r));
+    return *system && !out->input_ids ? put_system(&r, system) : LCAL_OK;
+}
+
+lcal_status lcal__record_read_question(const json_t *object, const char *place, lcal__record *out,
+                                       lcal_error *err)
+{
+    const reader r = {
+        .object = object, .place = place, .question = true, .record = out, .err = err};
+    return read_record(&r);
 }
 
 void lcal__record_free(lcal__record *record)

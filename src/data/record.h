@@ -35,6 +35,11 @@ typedef struct lcal__record {
  */
 lcal_status lcal__record_read(const json_t *object, const char *place, const char *system,
                               lcal__record *out, lcal_error *err);
+
+/* The same for what is to be answered: messages without the assistant's at their end, which may be
+ * missing. Token ids are LCAL_FORMAT. */
+lcal_status lcal__record_read_question(const json_t *object, const char *place, lcal__record *out,
+                                       lcal_error *err);
 void lcal__record_free(lcal__record *record);
 
 #endif

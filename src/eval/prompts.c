@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "base/utf8.h"
+#include "data/record.h"
 #include "format/json.h"
 #include "format/lines.h"
 
@@ -24,19 +25,9 @@ typedef struct reader {
     const char *source;
     lcal__strbuf place; /* "SOURCE:LINE" */
     bool json;          /* lines are JSON objects */
+    lcal__record record;
     lcal_error *err;
 } reader;
-
-static const char *const roles[] = {"system", "user", "assistant"};
-
-/* The static name of a role, or NULL. */
-static const char *known_role(const char *name)
-{
-    for (size_t i = 0; name && i < sizeof(roles) / sizeof(*roles); i++)
-        if (strcmp(roles[i], name) == 0)
-            return roles[i];
-    return NULL;
-}
 
 static lcal_status fail(const reader *r, const char *expected, const char *found)
 {
@@ -44,6 +35,7 @@ static lcal_status fail(const reader *r, const char *expected, const char *found
                       found);
 }
 
+/* role is static. */
 static lcal_status add_message(reader *r, const char *role, const char *text)
 {
     lcal_prompts *p = r->prompts;
@@ -68,50 +60,13 @@ static lcal_status add_text(reader *r, const char *text, size_t length)
     return add_message(r, "user", text);
 }
 
-static lcal_status add_messages(reader *r, const json_t *list)
-{
-    size_t count = json_array_size(list);
-    while (count) {
-        const json_t *role = json_object_get(json_array_get(list, count - 1), "role");
-        if (!json_is_string(role) || strcmp(json_string_value(role), "assistant") != 0)
-            break;
-        count--;
-    }
-    if (count == 0)
-        return fail(r, "\"messages\": a list with a message to answer",
-                    json_is_array(list) ? "none" : lcal__json_type(list));
-    for (size_t i = 0; i < count; i++) {
-        const json_t *item = json_array_get(list, i);
-        const char *role = known_role(json_string_value(json_object_get(item, "role")));
-        const char *text = json_string_value(json_object_get(item, "content"));
-        if (!role || !text)
-            return fail(r,
-                        "\"messages\": objects with \"role\" system, user or assistant and "
-                        "\"content\", a string",
-                        "another");
-        LCAL_TRY(add_message(r, role, text));
-    }
-    return LCAL_OK;
-}
-
-static lcal_status add_object(reader *r, const json_t *object)
-{
-    const json_t *prompt = json_object_get(object, "prompt");
-    const json_t *messages = json_object_get(object, "messages");
-    if (!prompt == !messages)
-        return fail(r, "either \"prompt\" or \"messages\"", prompt ? "both" : "neither");
-    if (messages)
-        return add_messages(r, messages);
-    if (!json_is_string(prompt))
-        return fail(r, "\"prompt\": a string", lcal__json_type(prompt));
-    return add_message(r, "user", json_string_value(prompt));
-}
-
 static lcal_status add_json(reader *r, const char *text, size_t length)
 {
     json_t *object = NULL;
     LCAL_TRY(lcal__json_parse_object(text, length, r->place.text, &object, r->err));
-    lcal_status status = add_object(r, object);
+    lcal_status status = lcal__record_read_question(object, r->place.text, &r->record, r->err);
+    for (size_t i = 0; i < r->record.count && status == LCAL_OK; i++)
+        status = add_message(r, r->record.messages[i].role, r->record.messages[i].text);
     json_decref(object);
     return status;
 }
@@ -186,6 +141,7 @@ lcal_status lcal_prompts_parse(const void *bytes, size_t size, const char *sourc
         status = read_all(&r);
     lcal__lines_close(&r.lines);
     lcal__strbuf_free(&r.place);
+    lcal__record_free(&r.record);
     if (status == LCAL_OK)
         *out = r.prompts;
     else

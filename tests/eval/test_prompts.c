@@ -75,6 +75,21 @@ static void test_json(void **state)
     check_json(parse(json, sizeof(json) - 1));
 }
 
+static void test_other_forms(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"instruction\": \"Add.\", \"input\": \"1 2\", \"output\": \"3\"}\n"
+        "{\"instruction\": \"Go.\"}\n"
+        "{\"conversations\": [{\"from\": \"human\", \"value\": \"Hi\"}, {\"from\": \"gpt\", "
+        "\"value\": \"Ho\"}]}\n";
+    lcal_prompts *prompts = parse(text, sizeof(text) - 1);
+    expect(prompts, 0, 1, (const char *const[]){"user", "Add.\n\n1 2"});
+    expect(prompts, 1, 1, (const char *const[]){"user", "Go."});
+    expect(prompts, 2, 1, (const char *const[]){"user", "Hi"});
+    lcal_prompts_close(&prompts);
+}
+
 static void test_gzip(void **state)
 {
     (void)state;
@@ -108,15 +123,20 @@ static void test_refused(void **state)
         {"{\"prompt\": \"x\"}\ntext", {"FILE:2: ", "not valid JSON"}},
         {"{\"prompt\": \"x\"}\n[1]", {"FILE:2: ", "expected a JSON object"}},
         {"{\"prompt\": \"\xFF\"}", {"FILE:1: ", "byte 0xff"}},
-        {"{\"question\": \"x\"}", {"FILE:1: ", "neither"}},
-        {"{}", {"FILE:1: ", "neither"}},
-        {"{\"prompt\": \"x\", \"messages\": []}", {"FILE:1: ", "both"}},
-        {"{\"messages\": []}", {"FILE:1: ", "found none"}},
+        {"{\"question\": \"x\"}", {"FILE:1: ", "found none of these keys"}},
+        {"{}", {"FILE:1: ", "found none of these keys"}},
+        {"{\"prompt\": \"x\", \"messages\": []}",
+         {"FILE:1: ", "prompt and messages belong to two forms"}},
+        {"{\"messages\": []}", {"FILE:1: ", "found an empty one"}},
+        {"{\"input_ids\": [1]}", {"FILE:1: ", "found token ids"}},
+        {"{\"prompt\": \"x\", \"system\": \"y\"}", {"FILE:1: ", "key system: not read"}},
         {"{\"messages\": \"x\"}", {"FILE:1: ", "found a string"}},
-        {"{\"messages\": [{\"role\": \"assistant\", \"content\": \"x\"}]}", {"FILE:1: ", "none"}},
-        {"{\"messages\": [{\"role\": \"tool\", \"content\": \"x\"}]}", {"FILE:1: ", "\"role\""}},
-        {"{\"messages\": [{\"role\": \"user\"}]}", {"FILE:1: ", "\"content\""}},
-        {"{\"messages\": [7]}", {"FILE:1: ", "\"content\""}},
+        {"{\"messages\": [{\"role\": \"assistant\", \"content\": \"x\"}]}",
+         {"FILE:1: ", "a message to answer"}},
+        {"{\"messages\": [{\"role\": \"tool\", \"content\": \"x\"}]}",
+         {"FILE:1: ", "messages[0].role"}},
+        {"{\"messages\": [{\"role\": \"user\"}]}", {"FILE:1: ", "messages[0].content"}},
+        {"{\"messages\": [7]}", {"FILE:1: ", "messages[0]: expected an object"}},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         lcal_prompts *prompts = NULL;
@@ -139,9 +159,8 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text),
-        cmocka_unit_test(test_json),
-        cmocka_unit_test(test_gzip),
+        cmocka_unit_test(test_text),        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_other_forms), cmocka_unit_test(test_gzip),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
