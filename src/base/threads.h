@@ -12,7 +12,8 @@ typedef void lcal__task_fn(void *context, size_t index, size_t worker);
  * Runs fn for every index on up to `threads` threads and returns when all are done. Which thread
  * runs a task, and in which order, is not fixed: tasks must write to places of their own, and what
  * a task computes must depend on its index alone. Then results do not depend on `threads`.
- * Inside a task a BLAS call runs on the calling thread only. Must not be nested.
+ * Inside a task a BLAS call runs on the calling thread only. A loop inside a task, or beside one of
+ * another caller, runs on its caller alone.
  */
 void lcal__parallel_for(size_t threads, size_t count, lcal__task_fn *fn, void *context);
 
