@@ -76,7 +76,7 @@ static lcal_status compile(lcal__regex *regex, const char *pattern, size_t lengt
     PCRE2_SIZE at = 0;
     if (context)
         regex->code = pcre2_compile((PCRE2_SPTR)pattern, length, options, &code, &at, context);
-    if (!context || (!regex->code && code == PCRE2_ERROR_NOMEMORY)) {
+    if (!context || (!regex->code && code == PCRE2_ERROR_HEAP_FAILED)) {
         status = lcal__fail_nomem(err, "regular expression");
     } else if (!regex->code) {
         PCRE2_UCHAR message[256];
