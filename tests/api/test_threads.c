@@ -14,8 +14,8 @@
 
 #include "lcal/lcal.h"
 
-#define WORKERS 4
-#define ROUNDS 8
+#define WORKERS 3
+#define ROUNDS 4
 #define IDS 12
 #define STEPS 3
 
