@@ -1,4 +1,4 @@
-/* Sizes and allocation, messages, the parallel loop, hashes. */
+/* Sizes and allocation, messages, hashes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,6 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/status.h"
-#include "base/threads.h"
 #include "lcal/version.h"
 
 static void test_sizes(void **state)
@@ -111,42 +110,6 @@ static void test_log(void **state)
     assert_string_equal(line, "2 dropped");
 }
 
-#define TASKS 997
-
-typedef struct tally {
-    size_t threads;
-    unsigned char runs[TASKS];
-    struct {
-        size_t count;
-        char apart[64];
-    } worker[5]; /* each written by its worker alone: a shared one would lose counts */
-} tally;
-
-static void count_task(void *context, size_t index, size_t worker)
-{
-    tally *t = context;
-    t->runs[index]++;
-    if (worker < t->threads)
-        t->worker[worker].count++;
-}
-
-static void test_parallel_for(void **state)
-{
-    (void)state;
-    for (size_t threads = 0; threads <= 5; threads++)
-        for (size_t count = 0; count <= TASKS; count += count < 7 ? 1 : 330) {
-            tally t = {.threads = threads ? threads : 1};
-            size_t sum = 0;
-            lcal__parallel_for(threads, count, count_task, &t);
-            for (size_t i = 0; i < TASKS; i++)
-                assert_int_equal(t.runs[i], i < count);
-            for (size_t i = 0; i < 5; i++)
-                sum += t.worker[i].count;
-            assert_int_equal(sum, count);
-        }
-    assert_true(lcal__threads_available() >= 1);
-}
-
 static void test_sha256(void **state)
 {
     (void)state;
@@ -180,7 +143,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),        cmocka_unit_test(test_allocation),
         cmocka_unit_test(test_messages),     cmocka_unit_test(test_log),
-        cmocka_unit_test(test_parallel_for), cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_sha256),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
