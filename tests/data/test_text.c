@@ -301,6 +301,12 @@ static void test_split(void **state)
     assert_int_equal(all.count + held.count, EXAMPLES);
     assert_int_equal(all.tokens + held.tokens, tokens);
     assert_in_range(held.count, EXAMPLES / 4 - 80, EXAMPLES / 4 + 80); /* 4 standard deviations */
+    /* Computed apart from the library: a split must stay what it was, or a run would go on with
+     * examples it was to be judged by. */
+    static const size_t first[] = {1, 2, 5, 7, 13, 15, 16, 21};
+    assert_int_equal(held.count, 462);
+    for (size_t i = 0; i < COUNT(first); i++)
+        assert_int_equal(held.examples[i].index, first[i]);
     bool seen[EXAMPLES] = {false};
     for (size_t i = 0; i < all.count + held.count; i++) {
         const size_t index =
@@ -312,13 +318,23 @@ static void test_split(void **state)
     assert_int_equal(parse(lines.text, NULL, &(lcal__dataset_options){.max_length = 4}, &some),
                      LCAL_OK);
     assert_int_equal(some.dropped_overlong, (EXAMPLES + 2) / 3);
-    assert_int_equal(lcal__dataset_split(&some, 0.25, 7, 5, &held_of_some, &err), LCAL_OK);
-    assert_int_equal(held_of_some.count, 5);
+    const size_t kept = some.count;
+    assert_int_equal(lcal__dataset_split(&some, 0.25, 7, 0, &held_of_some, &err), LCAL_OK);
+    assert_int_equal(some.count + held_of_some.count, kept);
     for (size_t i = 0, j = 0; i < held_of_some.count; i++, j++) {
         while (held.examples[j].index % 3 == 0)
             j++;
         assert_int_equal(held_of_some.examples[i].index, held.examples[j].index);
     }
+    lcal__dataset_free(&held_of_some);
+    /* A limit keeps the first; the others are not trained on either. */
+    const size_t trained = some.count;
+    lcal__dataset_free(&some);
+    assert_int_equal(parse(lines.text, NULL, &(lcal__dataset_options){.max_length = 4}, &some),
+                     LCAL_OK);
+    assert_int_equal(lcal__dataset_split(&some, 0.25, 7, 5, &held_of_some, &err), LCAL_OK);
+    assert_int_equal(held_of_some.count, 5);
+    assert_int_equal(some.count, trained);
     lcal__dataset_free(&held_of_some);
     lcal__dataset_free(&some);
     lcal__dataset_free(&held);
