@@ -12,22 +12,19 @@ lcal_status lcal__dataset_split(lcal__dataset *from, double fraction, uint64_t s
                                 lcal__dataset *held, lcal_error *err)
 {
     const size_t count = from->count;
-    size_t chosen = 0;
+    size_t capacity = 0;
     *held = (lcal__dataset){0};
-    for (size_t i = 0; i < count; i++)
-        chosen += is_held(seed, from->examples[i].index, fraction);
-    if (limit == 0 || limit > chosen)
-        limit = chosen;
-    held->examples = lcal__calloc(limit, sizeof(*held->examples));
-    if (!held->examples)
-        return lcal__fail_nomem(err, "the list of examples held out");
     from->count = from->tokens = from->counted = from->longest = 0;
     for (size_t i = 0; i < count; i++) {
         const lcal__example example = from->examples[i];
-        if (!is_held(seed, example.index, fraction))
+        if (!is_held(seed, example.index, fraction)) {
             lcal__dataset_append(from, &example);
-        else if (held->count < limit)
+        } else if (limit == 0 || held->count < limit) {
+            if (!lcal__grow((void **)&held->examples, &capacity, held->count + 1,
+                            sizeof(*held->examples)))
+                return lcal__fail_nomem(err, "the list of examples held out");
             lcal__dataset_append(held, &example);
+        }
     }
     held->read = held->count;
     return LCAL_OK;
