@@ -19,7 +19,7 @@ from mini.verdict import judge  # noqa: E402
 from mini.writer import lines  # noqa: E402
 
 SEED = 1
-HEAD = 200  # examples of every file that are made again; fewer are a prefix of more
+HEAD = 100  # examples of every file that are made again; fewer are a prefix of more
 WHOLE = ("reply+fr", "test")
 
 

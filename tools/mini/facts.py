@@ -66,6 +66,14 @@ def times_of(tense: str, kind: str = "") -> tuple[str, ...]:
                  if tense in time.tenses and kind in ("", time.kind))
 
 
+def fits(fact: Fact) -> bool:
+    """No tractor in a library."""
+    words = lexicon()
+    where = words.places.get(fact.place.removeprefix(NEAR))
+    return not (where and "indoors" in where.groups and not fact.place.startswith(NEAR)
+                and "V" in words.things[fact.thing].tags)
+
+
 class Facts:
     """Draws facts of one split. without_held: none with held-out names or things. near: how often
     a place is near something, not at it."""
@@ -92,7 +100,8 @@ class Facts:
         return NEAR + place if near else place
 
     def allowed(self, fact: Fact) -> bool:
-        return split_of(fact) == self.split and not (self.without_held and fact.held())
+        return (split_of(fact) == self.split and fits(fact)
+                and not (self.without_held and fact.held()))
 
     def draw(self, who: str, slots: tuple[str, ...], avoid: Iterable[str] = ()) -> Fact:
         """A fact about `who` with the slots named ("place", "time"), and no verb, thing, place or
