@@ -24,7 +24,8 @@
 static lcal_error err;
 static char directory[64];
 
-/* A file large enough to be cached: many added tokens, a hole among the ids, every kind of step. */
+/* A file large enough to be cached: added tokens, a hole among the ids, and a long member that
+ * nobody reads. */
 static lcal__strbuf large_json(const char *tag)
 {
     static const char *const merges[] = {"h e", "l l", "he ll", "hell o"};
@@ -34,10 +35,13 @@ static lcal__strbuf large_json(const char *tag)
                         "{\"id\":300,\"content\":\"<s>\",\"special\":true},"
                         "{\"id\":301,\"content\":\"%s\"}",
                         tag);
-    for (size_t i = 0; more.length < LCAL__CACHE_WORTH; i++)
+    for (size_t i = 0; i < 100; i++)
         lcal__strbuf_printf(&more, ",{\"id\":%zu,\"content\":\"<added token number %zu>\"}",
                             400 + i, i);
-    lcal__strbuf_add(&more, "],");
+    lcal__strbuf_add(&more, "],\"filler\":\"");
+    while (more.length < LCAL__CACHE_WORTH)
+        lcal__strbuf_add(&more, "0123456789012345678901234567890123456789");
+    lcal__strbuf_add(&more, "\",");
     assert_false(more.failed);
     lcal__strbuf json = fixture_json(merges, 4, more.text, "\"ignore_merges\":true,");
     lcal__strbuf_free(&more);

@@ -108,7 +108,7 @@ class Train(unittest.TestCase):
     def test_merges_of_a_naive_trainer(self):
         compared = 0
         for name, text in corpora():
-            for pattern, tokens, min_frequency in ("llama3", 400, 2), ("qwen2", 340, 1), ("gpt2", 370, 5):
+            for pattern, tokens, min_frequency in ("llama3", 360, 2), ("qwen2", 320, 1), ("gpt2", 340, 5):
                 with self.subTest(corpus=name, pattern=pattern):
                     model = self.train("--vocab", tokens + 3, "--pattern", pattern, "--min-frequency",
                                        min_frequency, "--overwrite", self.text(text))["model"]
@@ -118,7 +118,7 @@ class Train(unittest.TestCase):
                     expected = SPECIAL + sorted(byte_letters()) + learnt
                     self.assertEqual(model["vocab"], {token: i for i, token in enumerate(expected)})
                     compared += len(merges)
-        self.assertGreater(compared, 1000)
+        self.assertGreater(compared, 700)
 
     def test_same_bytes_for_any_threads_and_order(self):
         rng = random.Random(2)
