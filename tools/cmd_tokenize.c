@@ -203,7 +203,10 @@ const cli_command cmd_tokenize = {
     .operand = "FILE",
     .details =
         "Reads FILE, or standard input. Each line is a text (its newline left out), answered "
-        "by its ids with spaces between. Bytes that are no UTF-8 count as U+FFFD.",
+        "by its ids with spaces between. Bytes that are no UTF-8 count as U+FFFD.\n"
+        "A large tokenizer.json is kept in quickly readable form in $LCAL_CACHE, else "
+        "$XDG_CACHE_HOME/lcal, else ~/.cache/lcal; an empty LCAL_CACHE turns that off. The "
+        "directory may be deleted at any time.",
     .options = options,
     .values_size = sizeof(values),
     .operands_max = 1,
