@@ -1,6 +1,6 @@
 /*
  * Against other implementations: every row of the vectors in $LCAL_TEST_DATA/tokenizers, made by
- * Hugging Face's tokenizers and by llama.cpp, and the ids shipped in data/quickstart, made by
+ * Hugging Face's tokenizers and by llama.cpp, and ids made by
  * tools/data/llama2c_tokenize.py.
  */
 #include <jansson.h>
@@ -252,7 +252,7 @@ static void test_ggml_strings(void **state)
 static char *shipped(const char *name)
 {
     const char *tests = getenv("LCAL_TEST_SOURCE");
-    char *folder = lcal__path_join(tests ? tests : ".", "../data");
+    char *folder = lcal__path_join(tests ? tests : ".", "golden");
     char *path = lcal__path_join(folder, name);
     lcal__free(folder);
     assert_non_null(path);
@@ -276,9 +276,9 @@ static void assert_example(const lcal__tokenizer *t, const json_t *pair, const j
 static void test_shipped_ids(void **state)
 {
     (void)state;
-    char *texts = shipped("quickstart/valid.text.jsonl.gz");
-    char *ids = shipped("quickstart/valid.jsonl.gz");
-    lcal__tokenizer *t = open_at(shipped("stories260K"));
+    char *texts = shipped("vectors/llama2c.text.jsonl.gz");
+    char *ids = shipped("vectors/llama2c.ids.jsonl.gz");
+    lcal__tokenizer *t = open_at(shipped("../../data/stories260K"));
     rows pairs = rows_open(texts), examples = rows_open(ids);
     size_t count = 0;
     for (json_t *pair; (pair = next_row(&pairs)); count++) {

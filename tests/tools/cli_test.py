@@ -120,7 +120,7 @@ class Output(unittest.TestCase):
         if not os.path.exists("/dev/full"):
             self.skipTest("no /dev/full here")
         rows = write_jsonl(self.folder / "d.jsonl", examples(400))
-        for arguments in (["help"], ["inspect", QUICKSTART / "valid.jsonl.gz"],
+        for arguments in (["help"], ["inspect", QUICKSTART / "reply.valid.jsonl.gz"],
                           ["score", "--model", MODELS / "tiny-llama3", rows]):
             with open("/dev/full", "w", encoding="utf-8") as full:
                 done = subprocess.run([TOOL, *map(str, arguments)], stdout=full,

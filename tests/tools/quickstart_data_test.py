@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""data/quickstart holds what tools/data makes of its text; the tokeniser keeps llama2.c's rules."""
+"""data/quickstart holds what tools/data makes; the reference tokeniser keeps llama2.c's rules."""
 import gzip
 import json
 import os
@@ -9,7 +9,7 @@ import tempfile
 import unittest
 
 ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
-sys.path.insert(0, os.path.join(ROOT, "tools", "data"))
+sys.path.insert(0, os.path.join(ROOT, "tests", "golden"))
 from llama2c_tokenize import Vocabulary, example  # noqa: E402 (after the path is known)
 
 TOK512 = os.path.join(ROOT, "data", "stories260K", "tok512.bin")
@@ -19,17 +19,28 @@ class QuickstartData(unittest.TestCase):
     def setUp(self):
         self.vocabulary = Vocabulary(TOK512)
 
-    def test_shipped_files_are_reproduced(self):
-        for part in ("train", "valid"):
-            folder = os.path.join(ROOT, "data", "quickstart")
-            with tempfile.TemporaryDirectory() as temporary:
-                made = os.path.join(temporary, "made.jsonl")
-                subprocess.run([sys.executable, os.path.join(ROOT, "tools/data/llama2c_tokenize.py"),
-                                "--check", TOK512, os.path.join(folder, part + ".text.jsonl.gz"), made],
-                               check=True, stderr=subprocess.DEVNULL)
-                with open(made, "rb") as ours, gzip.open(
-                        os.path.join(folder, part + ".jsonl.gz")) as shipped:
-                    self.assertTrue(ours.read() == shipped.read(), part)
+    def test_tasks_are_made_of_the_replies(self):
+        folder = os.path.join(ROOT, "data", "quickstart")
+        with tempfile.TemporaryDirectory() as temporary:
+            subprocess.run([sys.executable, os.path.join(ROOT, "tools/data/capitals.py"), folder, "--out", temporary],
+                           check=True)
+            for task in ("capitals", "both"):
+                for part in ("train", "valid"):
+                    name = f"{task}.{part}.jsonl.gz"
+                    with gzip.open(os.path.join(temporary, name)) as made, \
+                            gzip.open(os.path.join(folder, name)) as shipped:
+                        self.assertTrue(made.read() == shipped.read(), name)
+
+    def test_vectors_are_reproduced(self):
+        folder = os.path.join(ROOT, "tests", "golden")
+        with tempfile.TemporaryDirectory() as temporary:
+            made = os.path.join(temporary, "made.jsonl")
+            subprocess.run([sys.executable, os.path.join(folder, "llama2c_tokenize.py"), "--check", TOK512,
+                            os.path.join(folder, "vectors", "llama2c.text.jsonl.gz"), made],
+                           check=True, stderr=subprocess.DEVNULL)
+            with open(made, "rb") as ours, gzip.open(
+                    os.path.join(folder, "vectors", "llama2c.ids.jsonl.gz")) as shipped:
+                self.assertTrue(ours.read() == shipped.read())
 
     def test_ids_of_the_models_reference(self):
         # The first row of reference_logits.jsonl was tokenised by others.

@@ -2,13 +2,12 @@
 """Cut Synthetic-Persona-Chat conversations into pairs of a turn and its reply.
 
 Reads Synthetic-Persona-Chat_valid.csv (github.com/google-research-datasets/Synthetic-Persona-Chat,
-CC BY 4.0) and writes {"prompt": turn, "completion": reply} lines. The last tenth of the conversations
-goes to the validation file, so that no conversation is in both. Text is not edited; the few Spanish
-conversations are left out. The files of data/quickstart
-were made by
+CC BY 4.0) and writes {"prompt": turn, "completion": reply} lines, a newline at the end of each turn. The
+last tenth of the conversations goes to the validation file, so that no conversation is in both. Text is
+not edited; the few Spanish conversations are left out. The replies of data/quickstart were made by
 
     python3 tools/data/persona_chat_pairs.py Synthetic-Persona-Chat_valid.csv \\
-        data/quickstart/train.text.jsonl.gz data/quickstart/valid.text.jsonl.gz
+        data/quickstart/reply.train.jsonl.gz data/quickstart/reply.valid.jsonl.gz
 """
 import argparse
 import csv
@@ -46,7 +45,7 @@ def pairs(conversations, wanted, longest, seen):
                 break
             if pair not in seen:
                 seen.add(pair)
-                found.append({"prompt": pair[0], "completion": pair[1]})
+                found.append({"prompt": pair[0] + "\n", "completion": pair[1] + "\n"})
     return found
 
 

@@ -5,19 +5,19 @@ Writes one line {"input_ids": [...], "labels": [...]} per input line: BOS, the p
 completion, EOS. labels[t] is the target of position t - 1; the prompt and its newline are -100, so
 that only the completion and its end count. Files named .gz are read and written as gzip. Ids are
 those of llama2.c: a space in front, one token per character (or per byte where the vocabulary lacks
-the character), then the best-scoring neighbours merged again and again. data/quickstart's files
-are made by
+the character), then the best-scoring neighbours merged again and again. Made apart from lcal's own
+tokenizer, to compare with:
 
-    for part in train valid; do
-        python3 tools/data/llama2c_tokenize.py --check data/stories260K/tok512.bin \\
-            data/quickstart/$part.text.jsonl.gz data/quickstart/$part.jsonl.gz
-    done
+    python3 tests/golden/llama2c_tokenize.py --check data/stories260K/tok512.bin \\
+        tests/golden/vectors/llama2c.text.jsonl.gz tests/golden/vectors/llama2c.ids.jsonl.gz
 """
 import argparse
+import os
 import struct
 import sys
 
-from jsonl import read_lines, write_lines
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "data"))
+from jsonl import read_lines, write_lines  # noqa: E402 (after the path is known)
 
 BOS, EOS, FIRST_BYTE = 1, 2, 3
 IGNORE = -100
