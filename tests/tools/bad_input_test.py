@@ -104,6 +104,8 @@ COMMAND_LINE = [
     (["train", "--resume", "no-such-run"], 2, ["no-such-run"]),
     (["train", "c.yaml", "--resume", "run"], 2, ["--resume", "CONFIG"]),
     (["score", "rows.jsonl"], 2, ["--model DIR or --run RUN is missing"]),
+    (["score", "--run", "run", "--calibration", "c.h5", "rows.jsonl"], 2, ["--run brings its own"]),
+    (["score", "--run", "no-such-run", "rows.jsonl"], 2, ["no-such-run", "no run of lcal"]),
     (["score", "--model", "no-such-model", "rows.jsonl"], 5, ["no-such-model", "config.json"]),
     (["score", "--model", "model", "no-such-file.jsonl"], 5, ["no-such-file.jsonl"]),
     (["score", "--model", "model", "--adapter", "no-such:0.5", "rows.jsonl"], 5, ["no-such"]),

@@ -183,6 +183,8 @@ class Train(unittest.TestCase):
                 nll = [x for line in done.stdout.splitlines() for x in json.loads(line)["nll"]]
                 self.assertAlmostEqual(sum(nll) / len(nll), result["best_valid_loss"], places=4)
             self.assertEqual(losses["calibration.h5"], losses["calibration.safetensors"])
+            self.assertEqual(succeed("score", "--run", self.folder / name, self.data),
+                             losses["calibration.h5"])
             other = run("score", *named[:-1], adapters[1]["path"], "--calibration",
                         self.folder / name / "calibration.h5", self.data)
             self.assertEqual(other.returncode, 2)
