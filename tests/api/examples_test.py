@@ -13,7 +13,8 @@ import unittest
 
 TRAIN, COMPOSE, ROOT = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
 MODEL = ROOT / "data" / "stories260K"
-ADAPTERS = [str(MODEL / "lora_a"), str(MODEL / "lora_b")]
+GOLDEN = ROOT / "tests" / "golden" / "models" / "stories260K"
+ADAPTERS = [str(GOLDEN / "lora_a"), str(GOLDEN / "lora_b")]
 
 
 def run(*arguments):
