@@ -14,7 +14,7 @@
 #include "base/utf8.h"
 #include "lcal/model.h"
 
-#define STORIES "../data/stories260K"
+#define TOKENIZER "../data/stories260K/tok512.bin"
 
 void check(lcal_status status, const lcal_error *err)
 {
@@ -23,13 +23,17 @@ void check(lcal_status status, const lcal_error *err)
 }
 
 /* Path below tests/; one of four buffers. */
-static const char *path_of(const char *folder, const char *file)
+static const char *path_of(const char *format, ...)
 {
     static char paths[4][4096];
     static size_t next;
     const char *source = getenv("LCAL_TEST_SOURCE");
     char *path = paths[next++ % 4];
-    snprintf(path, sizeof(paths[0]), "%s/%s/%s", source ? source : "tests", folder, file);
+    const int head = snprintf(path, sizeof(paths[0]), "%s/", source ? source : "tests");
+    va_list args;
+    va_start(args, format);
+    vsnprintf(path + head, sizeof(paths[0]) - (size_t)head, format, args);
+    va_end(args);
     return path;
 }
 
@@ -37,18 +41,16 @@ lcal_model *fixture_model(const char *name, bool adapters, size_t threads)
 {
     lcal_error err = {0};
     lcal_model *model = NULL;
-    char folder[256];
     const lcal_model_options options = {.threads = threads};
-    if (strcmp(name, "stories260K") == 0)
-        snprintf(folder, sizeof(folder), STORIES);
-    else
-        snprintf(folder, sizeof(folder), "golden/models/%s", name);
-    check(lcal_model_open(path_of(folder, ""), &options, &model, &err), &err);
+    const char *folder = path_of("golden/models/%s", name);
+    check(lcal_model_open(folder, &options, &model, &err), &err);
     if (adapters) {
-        check(lcal_model_add_adapter(model, path_of(folder, "lora_a"), 1.0, &err), &err);
-        check(lcal_model_add_adapter(model, path_of(folder, "lora_b"), 0.5, &err), &err);
+        check(lcal_model_add_adapter(model, path_of("golden/models/%s/lora_a", name), 1.0, &err),
+              &err);
+        check(lcal_model_add_adapter(model, path_of("golden/models/%s/lora_b", name), 0.5, &err),
+              &err);
     }
-    check(lcal_model_set_tokenizer(model, path_of(STORIES, "tok512.bin"), &err), &err);
+    check(lcal_model_set_tokenizer(model, path_of(TOKENIZER), &err), &err);
     return model;
 }
 

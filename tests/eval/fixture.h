@@ -4,7 +4,7 @@
 
 #include "eval/answers.h"
 
-/* A model of tests/golden/models ("tiny-llama3", ...) or "stories260K", with its two adapters where
+/* A model of tests/golden/models ("tiny-llama3", "stories260K", ...), with its two adapters where
  * asked, and the tokenizer of stories260K, whose 512 tokens fit them all. */
 lcal_model *fixture_model(const char *name, bool adapters, size_t threads);
 

@@ -75,6 +75,12 @@ static void test_sampled(void **state)
     assert_string_equal(one.text, again.text);
     assert_string_equal(two.text, more.text);
     assert_string_not_equal(one.text, two.text);
+    /* The second answer goes on in the random numbers, a new generation begins with the first. */
+    const lcal_message messages[] = {{"user", "Once"}, {"assistant", one.text}, {"user", " and"}};
+    const lcal_prompt prompt = {messages, 3};
+    fixture_text whole = {0};
+    check(lcal_generate_messages(model, &prompt, 1, &options, fixture_listen, &whole, &err), &err);
+    assert_string_not_equal(two.text, whole.text);
     lcal_chat_close(&chat);
     lcal_model_close(&model);
 }

@@ -191,6 +191,72 @@ static void test_seeds(void **state)
     lcal_model_close(&model);
 }
 
+/* With a large penalty no token comes twice, nor one of the prompt. */
+static void test_repetition_penalty(void **state)
+{
+    (void)state;
+    lcal_model *model = fixture_model("stories260K", false, 1);
+    const int32_t ids[] = {1, 403, 407, 261, 378, 268, 317, 410, 262, 285}, *const prompt = ids;
+    const size_t length = sizeof(ids) / sizeof(*ids);
+    size_t repeated[2] = {0, 0};
+    for (int strong = 0; strong < 2; strong++) {
+        const lcal_generate_options options = {
+            .max_tokens = 30, .ignore_eos = true, .repetition_penalty = strong ? 1e6 : 1.0};
+        lcal__answers answers = fixture_answers(model, &options, &prompt, &length, 1);
+        const lcal__answer *a = &answers.items[0];
+        for (size_t i = 0; i < a->count; i++) {
+            for (size_t t = 0; t < length; t++)
+                repeated[strong] += a->ids[i] == ids[t];
+            for (size_t t = 0; t < i; t++)
+                repeated[strong] += a->ids[i] == a->ids[t];
+        }
+        lcal__answers_free(&answers);
+    }
+    assert_true(repeated[0] > 5);
+    assert_int_equal(repeated[1], 0);
+    lcal_model_close(&model);
+}
+
+/* --- the cache ---------------------------------------------------------------------------- */
+
+static lcal_status keep_ids(void *user, const lcal__news *news, bool *stop, lcal_error *error)
+{
+    int32_t *ids = user;
+    (void)stop, (void)error;
+    if (news->id >= 0)
+        ids[news->piece.tokens - 1] = news->id;
+    return LCAL_OK;
+}
+
+/* Ids that are said to be cached are not run again: others in their place change nothing. */
+static void test_cached_ids_are_not_run(void **state)
+{
+    (void)state;
+    lcal_model *model = fixture_model("tiny-llama3", false, 1);
+    fixture_prompts p = fixture_prompts_new(2, 40, 3);
+    lcal__generate_setup setup;
+    lcal__generator *generator;
+    int32_t first[10], second[10], third[10];
+    const lcal_generate_options options = {.max_tokens = 10, .ignore_eos = true};
+    check(lcal__generate_setup_init(&setup, model, &options, true, &err), &err);
+    check(lcal__generate_setup_open(&setup, 1, 64, &generator, &err), &err);
+    lcal__id_prompt prompt = {.ids = p.ids[0], .count = 40};
+    check(lcal__generator_run(generator, &prompt, 1, keep_ids, first, &err), &err);
+    assert_int_equal(lcal__generator_held(generator), 49);
+    for (size_t i = 0; i < 39; i++)
+        p.ids[0][i] = 7;
+    prompt.cached = 39;
+    check(lcal__generator_run(generator, &prompt, 1, keep_ids, second, &err), &err);
+    assert_memory_equal(first, second, sizeof(first));
+    prompt.cached = 0;
+    check(lcal__generator_run(generator, &prompt, 1, keep_ids, third, &err), &err);
+    assert_memory_not_equal(first, third, sizeof(first));
+    lcal__generator_close(&generator);
+    lcal__generate_setup_free(&setup);
+    fixture_prompts_free(&p);
+    lcal_model_close(&model);
+}
+
 /* --- ends -------------------------------------------------------------------------------- */
 
 static void test_longest_sequence(void **state)
@@ -386,6 +452,8 @@ int main(void)
         cmocka_unit_test(test_cache_changes_nothing),
         cmocka_unit_test(test_side_by_side_as_alone),
         cmocka_unit_test(test_seeds),
+        cmocka_unit_test(test_repetition_penalty),
+        cmocka_unit_test(test_cached_ids_are_not_run),
         cmocka_unit_test(test_longest_sequence),
         cmocka_unit_test(test_end_tokens),
         cmocka_unit_test(test_stop_texts),

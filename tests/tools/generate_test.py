@@ -130,7 +130,7 @@ class Generate(unittest.TestCase):
         both = succeed("generate", "--model", model, *lora, "--tokenizer", STORIES, *flags)
         low = succeed("generate", "--model", model, *lora, "--memory", "low", "--tokenizer", TOKENIZER, *flags)
         self.assertNotEqual(base, both)
-        self.assertEqual(both, low)
+        self.assertEqual(json.loads(low)["tokens"], json.loads(both)["tokens"])
         path = config(self.folder / "c.yaml", self.folder / "run",
                       write_jsonl(self.folder / "train.jsonl", examples(20)), train__lr=0.5)
         succeed("train", path)
