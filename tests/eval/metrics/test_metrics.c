@@ -146,6 +146,14 @@ static void test_rouge_by_hand(void **state)
     assert_near(r.summary.recall, 4.0 / 5);
     assert_near(r.summary.precision, 4.0 / 10);
     assert_near(r.longest.recall, 4.0 / 5); /* w1 w2 w3 w5 */
+    /* A word of the candidate is hit once, however many lines of the reference it fits. */
+    r = rouge("a b\na c", "a", false);
+    assert_near(r.summary.precision, 1.0);
+    assert_near(r.summary.recall, 1.0 / 4);
+    /* Of equal subsequences (a b, or b a twice over) the walk back takes one; x is hit by the
+     * other line. */
+    r = rouge("a b a x", "b a\na b x", false);
+    assert_near(r.summary.recall, 1.0);
     /* The dotted capital I becomes i and a combining dot, Kelvin's sign k; z with caron no letter.
      */
     r = rouge("i stanbul \xE2\x84\xAA"
@@ -213,6 +221,12 @@ static void test_bleu_and_chrf_by_hand(void **state)
     assert_near(chrf("\xC3\xA9t\xC3\xA9", "\xC3\xA9 t\xC3\xA9"), 100.0);
     /* ab / ac: 1-grams 1/2, 2-grams 0/1 */
     assert_near(chrf("ab", "ac"), 100.0 * 0.25);
+    /* n-grams of a candidate whose reference is too short for any do not count. */
+    lcal__chrf corpus = {0};
+    lcal__chrf_add(&corpus, "a", 1, "xyz", 3, NULL);
+    lcal__chrf_add(&corpus, "abc", 3, "abc", 3, NULL);
+    const double p = (3.0 / 6 + 1 + 1) / 3, q = (3.0 / 4 + 1 + 1) / 3;
+    assert_near(lcal__chrf_score(&corpus), 100.0 * 5 * p * q / (4 * p + q));
     assert_near(chrf("", "a") + chrf("a", ""), 0.0);
 }
 
