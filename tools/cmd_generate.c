@@ -173,7 +173,7 @@ static int run(const cli_call *call)
         .stop = v->stops.items,
         .stop_count = v->stops.count,
         .ignore_eos = v->ignore_eos,
-        .template_ = templates[v->template_],
+        .template_ = cli_given(call, "template") ? templates[v->template_] : NULL,
         .system = v->system,
         .batch = v->batch,
     };
@@ -212,12 +212,12 @@ static const cli_option options[] = {
     {"chat", CLI_FLAG, offsetof(values, chat),
      .help = "A conversation: every line of standard input is answered with all that was said "
              "before. /reset begins anew, /exit ends."},
-    {"system", CLI_TEXT, offsetof(values, system), "TEXT",
-     .help = "System message before conversations that have none; not with template raw."},
+    {"system", CLI_TEXT, offsetof(values, system), "TEXT", .empty = true,
+     .help = "System message before conversations that have none; not with template raw. Default: "
+             "the run's; \"\": none."},
     {"template", CLI_CHOICE, offsetof(values, template_), "NAME", .words = templates,
-     .fallback = "auto",
      .help = "How messages become text for the model. auto: as its own chat template says; raw: "
-             "text to go on with."},
+             "text to go on with. Default: the run's, else auto."},
     {"max-tokens", CLI_COUNT, offsetof(values, max_tokens), "N", .low = 1, .high = 1000000000,
      .fallback = "256", .help = "Most tokens of an answer."},
     {"temperature", CLI_NUMBER, offsetof(values, temperature), "T", .from = 0.0, .to = 100.0,

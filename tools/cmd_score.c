@@ -94,8 +94,8 @@ static int run(const cli_call *call)
     const lcal_score_options options = {
         .file = call->operands[0],
         .logits = (lcal_logits)v->logits,
-        .template_ = templates[v->template_],
-        .loss_on = loss_words[v->loss_on],
+        .template_ = cli_given(call, "template") ? templates[v->template_] : NULL,
+        .loss_on = cli_given(call, "loss-on") ? loss_words[v->loss_on] : NULL,
         .system = v->system,
     };
     lcal_model *model = NULL;
@@ -123,12 +123,14 @@ static const cli_option options[] = {
     {"tokenizer", CLI_TEXT, offsetof(values, tokenizer), "PATH",
      .help = "Tokenizer of text, a file or a directory that holds one, instead of the model's."},
     {"template", CLI_CHOICE, offsetof(values, template_), "NAME", .words = templates,
-     .fallback = "auto", .help = "Chat template of text, as data.template of a configuration."},
-    {"system", CLI_TEXT, offsetof(values, system), "TEXT",
-     .help = "System message before texts that have none, as data.system."},
+     .help = "Chat template of text, as data.template of a configuration. Default: the run's, else "
+             "auto."},
+    {"system", CLI_TEXT, offsetof(values, system), "TEXT", .empty = true,
+     .help = "System message before texts that have none, as data.system. Default: the run's; "
+             "\"\": none."},
     {"loss-on", CLI_CHOICE, offsetof(values, loss_on), "WHICH", .words = loss_words,
-     .fallback = "completion",
-     .help = "Which tokens of text count: the last answer, every answer, or all."},
+     .help = "Which tokens of text count: the last answer, every answer, or all. Default: the "
+             "run's, else completion."},
     {0},
 };
 

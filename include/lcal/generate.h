@@ -36,10 +36,10 @@ typedef struct lcal_generate_options {
     const char *const *stop;   /* texts that end an answer and are left out of it */
     size_t stop_count;
     bool ignore_eos;       /* go on to max_tokens */
-    const char *template_; /* "auto", "raw", "llama3", "chatml", "zephyr"; NULL: auto, the
-                              model's own */
+    const char *template_; /* "auto", "raw", "llama3", "chatml", "zephyr"; NULL: the run's,
+                              else auto, the model's own */
     const char *system;    /* message before conversations that have none (not with raw); NULL:
-                              none */
+                              the run's, else none */
     size_t batch;          /* most prompts side by side; 0: 16. Fewer where memory is short */
 } lcal_generate_options;
 

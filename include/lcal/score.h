@@ -26,9 +26,9 @@ typedef struct lcal_score_options {
     lcal_logits logits; /* which positions' logits a row has */
     /* How text is read, by the model's tokenizer; words and meaning as of the keys "data." of a
      * configuration. */
-    const char *template_; /* NULL: "auto" */
-    const char *loss_on;   /* which tokens are labelled; NULL: "completion" */
-    const char *system;    /* NULL: none */
+    const char *template_; /* as data.template; NULL: the run's, else "auto" */
+    const char *loss_on;   /* as data.loss_on; NULL: the run's, else "completion" */
+    const char *system;    /* NULL: the run's, else none; "": none */
 } lcal_score_options;
 
 /* One line of input. Pointers are valid during the call. */

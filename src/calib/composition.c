@@ -14,6 +14,7 @@ void lcal_model_close(lcal_model **model)
     lcal_model *m = *model;
     lcal__tokenizer_close(&m->tokenizer);
     lcal__free(m->tokenizer_path);
+    lcal__free(m->system);
     lcal__assembly_free(&m->assembly);
     lcal__calib_file_free(&m->calibration);
     lcal__free(m->calibration_path);
@@ -175,6 +176,11 @@ const lcal_log *lcal__composition_log(const lcal__composition *composition)
 }
 
 /* --- the tokenizer ---------------------------------------------------------------------- */
+
+lcal__text_words lcal__composition_words(const lcal__composition *composition)
+{
+    return (lcal__text_words){composition->template_, composition->loss_on, composition->system};
+}
 
 const char *lcal__composition_text_directory(const lcal__composition *composition)
 {

@@ -24,6 +24,14 @@ const lcal_log *lcal__composition_log(const lcal__composition *composition); /* 
 /* Where the tokenizer and its chat template are looked for: a directory, or a tokenizer's file. */
 const char *lcal__composition_text_directory(const lcal__composition *composition);
 
+/* How the configuration or run it was opened from puts text, in the words of data.template,
+ * data.loss_on and data.system; NULL where nothing said so. */
+typedef struct lcal__text_words {
+    const char *template_, *loss_on, *system;
+} lcal__text_words;
+
+lcal__text_words lcal__composition_words(const lcal__composition *composition);
+
 /* The tokenizer, opened when first asked for; its ids must fit the base's vocabulary. */
 lcal_status lcal__composition_tokenizer(lcal__composition *composition, const lcal__tokenizer **out,
                                         lcal_error *err);

@@ -43,6 +43,16 @@ lcal_status lcal_model_open(const char *directory, const lcal_model_options *opt
 
 /* --- from a configuration --------------------------------------------------------------- */
 
+static lcal_status keep_words(lcal_model *m, const lcal__settings *settings, lcal_error *err)
+{
+    m->template_ = lcal__template_name(settings->data.template_);
+    m->loss_on = lcal__loss_on_name(settings->data.loss_on);
+    if (!settings->data.system[0])
+        return LCAL_OK;
+    m->system = lcal__strdup(settings->data.system);
+    return m->system ? LCAL_OK : lcal__fail_nomem(err, "data.system");
+}
+
 /* The base of the settings, or the one at `directory` in its place, with adapters and merge. */
 static lcal_status open_settings(const lcal__settings *settings, const char *directory,
                                  const lcal_model_options *options, lcal_model **out,
@@ -53,8 +63,9 @@ static lcal_status open_settings(const lcal__settings *settings, const char *dir
                        options, out, err));
     lcal_model *m = *out;
     m->merge = settings->merge;
-    lcal_status status =
-        lcal__adapter_list_open_all(&m->adapters, settings, &m->base.config, m->log, err);
+    lcal_status status = keep_words(m, settings, err);
+    if (status == LCAL_OK)
+        status = lcal__adapter_list_open_all(&m->adapters, settings, &m->base.config, m->log, err);
     m->merged = m->adapters.count;
     if (status != LCAL_OK)
         lcal_model_close(out);

@@ -19,8 +19,10 @@ struct lcal_model {
     lcal__assembly assembly; /* empty until assembled */
     bool assembled;
     char *tokenizer_path;
-    const char *cache;          /* of tokenizers; NULL: none */
-    lcal__tokenizer *tokenizer; /* NULL until asked for */
+    const char *template_, *loss_on; /* words of data.template and data.loss_on, or NULL */
+    char *system;                    /* data.system, or NULL */
+    const char *cache;               /* of tokenizers; NULL: none */
+    lcal__tokenizer *tokenizer;      /* NULL until asked for */
 };
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "calib/file.h"
 #include "config/merge_rule.h"
+#include "config/run_files.h"
 
 void lcal__calib_facts_free(lcal__calib_facts *facts)
 {
@@ -14,15 +15,25 @@ void lcal__calib_facts_free(lcal__calib_facts *facts)
     *facts = (lcal__calib_facts){0};
 }
 
-/* The last part of a path, slashes at its end left out. NULL: out of memory. */
-static char *last_part(const char *path)
+/* Where the last part of path[0..end) begins. */
+static size_t part_start(const char *path, size_t end)
+{
+    while (end > 0 && path[end - 1] != '/')
+        end--;
+    return end;
+}
+
+/* The last part of a path, slashes at its end left out; RUN/adapter is told by its run. NULL: out
+ * of memory. */
+static char *short_name(const char *path)
 {
     size_t end = strlen(path);
     while (end > 1 && path[end - 1] == '/')
         end--;
-    size_t start = end;
-    while (start > 0 && path[start - 1] != '/')
-        start--;
+    size_t start = part_start(path, end);
+    if (end - start == strlen(LCAL__RUN_ADAPTER) && start > 1
+        && strncmp(path + start, LCAL__RUN_ADAPTER, end - start) == 0)
+        start = part_start(path, start - 1);
     return lcal__strndup(path + start, end - start);
 }
 
@@ -40,7 +51,7 @@ lcal_status lcal__calib_facts_from(const lcal__model *model, const lcal__adapter
     for (size_t i = 0; i < count; i++) {
         lcal__calib_adapter *adapter = &out->adapters[i];
         const char *directory = uses[i].adapter->directory;
-        adapter->name = last_part(directory ? directory : "");
+        adapter->name = short_name(directory ? directory : "");
         adapter->weight = (double)uses[i].weight;
         memcpy(adapter->sha256, uses[i].adapter->sha256, sizeof(adapter->sha256));
         out->adapter_count = i + 1;

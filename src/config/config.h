@@ -14,6 +14,8 @@ const char *lcal__method_name(lcal__method method);
 const char *lcal__form_name(lcal__form form);
 const char *lcal__share_name(lcal__share share);
 const char *lcal__store_name(lcal__store store);
+const char *lcal__template_name(lcal__template template_);
+const char *lcal__loss_on_name(lcal__loss_on loss_on);
 
 /*
  * Keys of the table whose resolved values differ between two configurations, in table order; at

@@ -128,6 +128,16 @@ const char *lcal__method_name(lcal__method method)
     return word("method", method);
 }
 
+const char *lcal__template_name(lcal__template template_)
+{
+    return word("data.template", template_);
+}
+
+const char *lcal__loss_on_name(lcal__loss_on loss_on)
+{
+    return word("data.loss_on", loss_on);
+}
+
 const char *lcal__form_name(lcal__form form)
 {
     return word("calibration.form", form);

@@ -53,7 +53,7 @@ static void find_ends(lcal__generate_setup *s)
 
 static lcal_status copy_system(lcal__generate_setup *s, const char *system, lcal_error *err)
 {
-    if (!system)
+    if (!system || !system[0])
         return LCAL_OK;
     if (s->format == LCAL__CHAT_RAW)
         return lcal__fail(err, LCAL_INVALID,
@@ -77,8 +77,10 @@ static lcal_status init(lcal__generate_setup *s, const lcal_generate_options *o,
     };
     LCAL_TRY(lcal__sampler_options_check(&s->generator.sampling, err));
     LCAL_TRY(lcal__stop_texts_init(&s->stops, o->stop, o->stop_count, err));
-    LCAL_TRY(find_format(s, o->template_, any_format, err));
-    LCAL_TRY(copy_system(s, o->system, err));
+    const lcal__text_words words = lcal__composition_words(s->model);
+    LCAL_TRY(find_format(s, o->template_ ? o->template_ : words.template_, any_format, err));
+    if (o->system || s->format != LCAL__CHAT_RAW)
+        LCAL_TRY(copy_system(s, o->system ? o->system : words.system, err));
     LCAL_TRY(lcal__composition_tokenizer(s->model, &s->tokenizer, err));
     s->generator.tokenizer = s->tokenizer;
     if (!o->ignore_eos)

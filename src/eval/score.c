@@ -19,14 +19,18 @@ static lcal_status read_examples(lcal_model *model, const lcal_score_options *o,
                                  lcal_error *err)
 {
     const lcal__model_config *config = &lcal__composition_base(model)->config;
+    const lcal__text_words words = lcal__composition_words(model);
     lcal__text text = {.options = {.path = lcal__composition_text_directory(model),
                                    .find = find_tokenizer,
                                    .find_user = model,
-                                   .system = o->system,
+                                   .system = o->system ? o->system : words.system,
                                    .log = lcal__composition_log(model)}};
     const lcal__dataset_options options = {
         .vocab = config->vocab, .keep_empty = true, .text = &text};
-    LCAL_TRY(lcal__text_options_parse(o->template_, o->loss_on, &text.options, err));
+    LCAL_TRY(lcal__text_options_parse(o->template_ ? o->template_ : words.template_,
+                                      o->loss_on ? o->loss_on : words.loss_on, &text.options, err));
+    if (!o->system && !text.options.detect && text.options.format == LCAL__CHAT_RAW)
+        text.options.system = NULL; /* another template than the run's was asked for */
     lcal_status status = lcal__dataset_read(o->file, &options, out, err);
     lcal__text_close(&text);
     LCAL_TRY(status);

@@ -1,23 +1,17 @@
 #include "train/run_data.h"
 
-static lcal__text_options text_options(const lcal__settings *settings, const lcal_log *log)
+#include "config/config.h"
+
+static lcal_status text_options(const lcal__settings *settings, const lcal_log *log,
+                                lcal__text_options *out, lcal_error *err)
 {
-    static const lcal__chat_format formats[] = {[LCAL__TEMPLATE_AUTO] = LCAL__CHAT_RAW,
-                                                [LCAL__TEMPLATE_RAW] = LCAL__CHAT_RAW,
-                                                [LCAL__TEMPLATE_LLAMA3] = LCAL__CHAT_LLAMA3,
-                                                [LCAL__TEMPLATE_CHATML] = LCAL__CHAT_CHATML,
-                                                [LCAL__TEMPLATE_ZEPHYR] = LCAL__CHAT_ZEPHYR};
-    static const lcal__learnt learnt[] = {[LCAL__LOSS_ON_COMPLETION] = LCAL__LEARNT_COMPLETION,
-                                          [LCAL__LOSS_ON_ASSISTANT] = LCAL__LEARNT_ASSISTANT,
-                                          [LCAL__LOSS_ON_ALL] = LCAL__LEARNT_ALL};
-    return (lcal__text_options){
+    *out = (lcal__text_options){
         .path = settings->data.tokenizer[0] ? settings->data.tokenizer : settings->model,
-        .detect = settings->data.template_ == LCAL__TEMPLATE_AUTO,
-        .format = formats[settings->data.template_],
-        .learnt = learnt[settings->data.loss_on],
         .system = settings->data.system,
         .log = log,
     };
+    return lcal__text_options_parse(lcal__template_name(settings->data.template_),
+                                    lcal__loss_on_name(settings->data.loss_on), out, err);
 }
 
 static lcal_status read_file(const lcal__settings *settings, const char *path, uint64_t limit,
@@ -98,8 +92,10 @@ static lcal_status open_all(const lcal__settings *settings, size_t vocab, const 
 lcal_status lcal__run_data_open(const lcal__settings *settings, size_t vocab, const lcal_log *log,
                                 lcal__run_data *out, lcal_error *err)
 {
-    *out = (lcal__run_data){.text.options = text_options(settings, log)};
-    lcal_status status = open_all(settings, vocab, log, out, err);
+    *out = (lcal__run_data){0};
+    lcal_status status = text_options(settings, log, &out->text.options, err);
+    if (status == LCAL_OK)
+        status = open_all(settings, vocab, log, out, err);
     if (status != LCAL_OK)
         lcal__run_data_close(out);
     return status;

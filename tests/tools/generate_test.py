@@ -122,6 +122,23 @@ class Generate(unittest.TestCase):
         self.assertEqual(ended["finish"], "end")
         self.assertTrue(going["text"].startswith(ended["text"]))
 
+    def test_a_run_brings_its_template_and_system_message(self):
+        text = write_jsonl(self.folder / "train.jsonl", [
+            {"prompt": f"Count from {i} to {i + 2}", "completion": f"{i} {i + 1} {i + 2}"} for i in range(20)])
+        tokens = self.folder / "tok"
+        succeed("tokenizer", "train", "--out", tokens, "--vocab", 300, "--template", "chatml", "--field", "prompt", text)
+        succeed("train", config(self.folder / "c.yaml", self.folder / "run", text, data__tokenizer=tokens,
+                                data__system="Be brief.", data__loss_on="all", train__batch_tokens=128))
+        words = ["--template", "chatml", "--system", "Be brief."]
+        ask = ["generate", "--run", self.folder / "run", "--prompt", "Count", "--max-tokens", 8, "--ignore-eos"]
+        self.assertEqual(succeed(*ask), succeed(*ask, *words))
+        self.assertNotEqual(succeed(*ask), succeed(*ask, "--template", "raw"))
+        self.assertNotEqual(succeed(*ask), succeed(*ask, "--system", ""))
+        score = ["score", "--run", self.folder / "run", text]
+        self.assertEqual(succeed(*score), succeed(*score, *words, "--loss-on", "all"))
+        for other in (["--loss-on", "completion"], ["--template", "raw"], ["--system", "Be long."]):
+            self.assertNotEqual(succeed(*score), succeed(*score, *other), other)
+
     def test_adapters_and_runs(self):
         flags = ["--prompt", DOG, "--max-tokens", 12, "--json"]
         model = MODELS / "tiny-llama3"
