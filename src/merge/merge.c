@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "config/merge_rule.h"
+#include "merge/cut.h"
 #include "merge/parts.h"
 #include "model/adapter_names.h"
 #include "num/gemm.h"
@@ -196,6 +197,21 @@ lcal_status lcal__merge_sum(const lcal__merge_part *parts, size_t count, lcal__m
     return LCAL_OK;
 }
 
+/* The exact sum cut to a rank. */
+static lcal_status cut_sum(const lcal__merge_part *parts, size_t count, size_t rank,
+                           lcal__merged *out, lcal_error *err)
+{
+    lcal__cut cut;
+    LCAL_TRY(lcal__merge_sum(parts, count, out, err));
+    LCAL_TRY(lcal__cut_pairs(&out->merge->exec, out->pairs, count, out->rows, out->cols, rank, &cut,
+                             err));
+    out->pairs[0] = cut.pair;
+    out->count = 1;
+    out->values = cut.values;
+    out->truncation = cut.truncation;
+    return LCAL_OK;
+}
+
 static lcal_status factor(const lcal__merge_part *parts, size_t count, lcal__merged *out,
                           lcal_error *err)
 {
@@ -205,8 +221,7 @@ static lcal_status factor(const lcal__merge_part *parts, size_t count, lcal__mer
     if (rule == LCAL__MERGE_SLERP)
         return lcal__merge_slerp(parts, count, out, err);
     const size_t rank = is_svd(rule) ? cut_rank(out->merge, out->layer, out->proj) : 0;
-    return rank ? lcal__merge_svd(parts, count, rank, out, err)
-                : lcal__merge_sum(parts, count, out, err);
+    return rank ? cut_sum(parts, count, rank, out, err) : lcal__merge_sum(parts, count, out, err);
 }
 
 static lcal_status find_thresholds(const lcal__merge_part *parts, size_t count, lcal__merged *out,

@@ -43,8 +43,6 @@ lcal_status lcal__merge_sum(const lcal__merge_part *parts, size_t count, lcal__m
                             lcal_error *err);
 lcal_status lcal__merge_slerp(const lcal__merge_part *parts, size_t count, lcal__merged *out,
                               lcal_error *err);
-lcal_status lcal__merge_svd(const lcal__merge_part *parts, size_t count, size_t rank,
-                            lcal__merged *out, lcal_error *err);
 lcal_status lcal__merge_peft(const lcal__merge_part *parts, size_t count, lcal__merged *out,
                              lcal_error *err);
 
