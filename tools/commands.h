@@ -12,6 +12,7 @@
     X(inspect)                                                                                     \
     X(tokenize)                                                                                    \
     X(tokenizer)                                                                                   \
+    X(export)                                                                                      \
     X(convert)                                                                                     \
     X(plot)                                                                                        \
     X(bench)                                                                                       \

@@ -14,8 +14,9 @@ typedef struct model_args {
 
 extern const char *const model_args_precisions[], *const model_args_memories[];
 
-/* Rows of a command's option table whose values have a model_args at `field`. */
-#define MODEL_ARGS_OPTIONS(values, field)                                                          \
+/* Rows of a command's option table whose values have a model_args at `field`: what names a model,
+ * and with how it is computed. */
+#define MODEL_ARGS_SOURCE_OPTIONS(values, field)                                                   \
     {"model", CLI_TEXT, offsetof(values, field.model), "DIR",                                      \
      .help = "Base model in Hugging Face layout."},                                                \
         {"adapter", CLI_TEXTS, offsetof(values, field.adapters), "DIR[:WEIGHT]",                   \
@@ -31,9 +32,14 @@ extern const char *const model_args_precisions[], *const model_args_memories[];
         {"calibration", CLI_TEXT, offsetof(values, field.calibration), "FILE",                     \
          .help = "Calibration, .h5 or .safetensors; refused on another base, other adapters or "   \
                  "another merge."},                                                                \
-        {"run", CLI_TEXT, offsetof(values, field.run), "RUN",                                      \
-         .help = "Run directory of `lcal train`, in place of the four above: its base and "        \
-                 "adapters with what it trained on top."},                                         \
+    {                                                                                              \
+        "run", CLI_TEXT, offsetof(values, field.run), "RUN",                                       \
+            .help = "Run directory of `lcal train`, in place of the four above: its base and "     \
+                    "adapters with what it trained on top."                                        \
+    }
+
+#define MODEL_ARGS_OPTIONS(values, field)                                                          \
+    MODEL_ARGS_SOURCE_OPTIONS(values, field),                                                      \
         {"precision",                                                                              \
          CLI_CHOICE,                                                                               \
          offsetof(values, field.precision),                                                        \

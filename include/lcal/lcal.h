@@ -5,6 +5,7 @@
 #include "lcal/bench.h"
 #include "lcal/config.h"
 #include "lcal/convert.h"
+#include "lcal/export.h"
 #include "lcal/file.h"
 #include "lcal/generate.h"
 #include "lcal/inspect.h"

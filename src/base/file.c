@@ -300,6 +300,12 @@ bool lcal__path_is_file(const char *path)
     return stat(path, &info) == 0 && S_ISREG(info.st_mode);
 }
 
+bool lcal__path_exists(const char *path)
+{
+    struct stat info;
+    return lstat(path, &info) == 0;
+}
+
 bool lcal__path_facts(const char *path, uint64_t *size, int64_t *changed)
 {
     struct stat info;

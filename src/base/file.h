@@ -63,6 +63,7 @@ lcal_status lcal__file_append(const char *path, const void *data, size_t size, l
 lcal_status lcal__dir_make(const char *path, lcal_error *err);
 
 bool lcal__path_is_file(const char *path);
+bool lcal__path_exists(const char *path); /* whatever it is, a link that leads nowhere too */
 bool lcal__path_is_dir(const char *path);
 
 /* Size, and time of the last change in seconds since 1970; false where path is no regular file. */

@@ -18,6 +18,7 @@ typedef struct lcal__lora_pair {
     const float *b; /* [d_out, rank] */
     size_t rank;
     float scale;
+    const float *bias; /* [d_out] added as scale * bias (lora_bias); NULL: none */
 } lcal__lora_pair;
 
 /* Owns everything it points to. */
