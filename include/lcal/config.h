@@ -49,6 +49,7 @@ typedef enum lcal_purpose {
     LCAL_FOR_TRAINER, /* lcal_trainer_open: model and data.train; without out nothing is written
                          unless asked */
     LCAL_FOR_MODEL,   /* lcal_model_open_config: model; other files may be gone */
+    LCAL_FOR_EVAL, /* lcal_evaluate: model and eval.test; method and merge.method are the row's */
 } lcal_purpose;
 
 /* As lcal_config_open, which is for a run. */

@@ -33,10 +33,22 @@ static bool is_used(lcal_purpose purpose, lcal__option_place place)
     case LCAL__PLACE_FILE_OR_FOLDER:
     case LCAL__PLACE_FILE_OR_DEFAULT:
         return purpose != LCAL_FOR_MODEL;
+    case LCAL__PLACE_TEST_FILE:
+        return purpose == LCAL_FOR_EVAL;
     case LCAL__PLACE_OUTPUT:
         break;
     }
     return purpose == LCAL_FOR_RUN;
+}
+
+/* What the purpose cannot do without. Which rows of an evaluation train is not known here. */
+static bool is_required(lcal_purpose purpose, const lcal__option *option)
+{
+    if (option->path.place == LCAL__PLACE_TEST_FILE)
+        return true;
+    if (purpose == LCAL_FOR_EVAL && option->path.place == LCAL__PLACE_FILE)
+        return false;
+    return option->path.required;
 }
 
 static void check_path(lcal__reader *reader, size_t index)
@@ -47,12 +59,13 @@ static void check_path(lcal__reader *reader, size_t index)
     const lcal__place place = reader->places[index];
     const bool used = is_used(reader->purpose, option->path.place);
     if (*path == '\0') {
-        if (used && option->path.required && !reader->given[index])
+        if (used && is_required(reader->purpose, option) && !reader->given[index])
             lcal__problems_add(&reader->problems, place,
                                "key %s: expected a path, but it is not given", key);
         return;
     }
-    if (reader->purpose == LCAL_FOR_MODEL && !used)
+    if (!used
+        && (reader->purpose == LCAL_FOR_MODEL || option->path.place == LCAL__PLACE_TEST_FILE))
         return;
     switch (option->path.place) {
     case LCAL__PLACE_FOLDER:
@@ -60,6 +73,7 @@ static void check_path(lcal__reader *reader, size_t index)
             refuse_place(reader, place, key, option->shown.range, path);
         break;
     case LCAL__PLACE_FILE:
+    case LCAL__PLACE_TEST_FILE:
         if (!lcal__path_is_file(path))
             refuse_place(reader, place, key, option->shown.range, path);
         break;
@@ -170,8 +184,11 @@ void lcal__check_settings(lcal__reader *reader)
         if (lcal__option_rows()[i].kind == LCAL__OPTION_PATH)
             check_path(reader, i);
     check_adapters(reader);
-    check_method(reader);
-    check_merge(reader);
+    /* A row of an evaluation brings its own method and rule. */
+    if (reader->purpose != LCAL_FOR_EVAL) {
+        check_method(reader);
+        check_merge(reader);
+    }
     check_batch(reader);
     check_data(reader);
 }

@@ -41,6 +41,8 @@
     PLACE(key, "", "an existing directory", help, field, LCAL__PLACE_FOLDER, true)
 #define RECORDS(key, field, required, help)                                                        \
     PLACE(key, "", "an existing file", help, field, LCAL__PLACE_FILE, required)
+#define TESTS(key, field, help)                                                                    \
+    PLACE(key, "", "an existing file", help, field, LCAL__PLACE_TEST_FILE, false)
 #define SOURCE(key, field, help)                                                                   \
     PLACE(key, "default", "default | an existing file", help, field, LCAL__PLACE_FILE_OR_DEFAULT,  \
           false)

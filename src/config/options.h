@@ -14,7 +14,7 @@
 #define LCAL__CONFIG_ADAPTERS_MAX 64
 #define LCAL__CONFIG_WEIGHT_MAX 1000.0 /* of an adapter, either sign */
 #define LCAL__OPTION_WORDS_MAX 16
-#define LCAL__OPTION_COUNT 62 /* keys; checked against the table */
+#define LCAL__OPTION_COUNT 77 /* keys; checked against the table */
 
 typedef enum lcal__option_kind {
     LCAL__OPTION_INTEGER, /* uint64_t */
@@ -31,6 +31,7 @@ typedef enum lcal__option_kind {
 typedef enum lcal__option_place {
     LCAL__PLACE_FOLDER,
     LCAL__PLACE_FILE,
+    LCAL__PLACE_TEST_FILE, /* a file that only evaluation reads, and cannot do without */
     LCAL__PLACE_FILE_OR_FOLDER,
     LCAL__PLACE_FILE_OR_DEFAULT, /* the word "default" is no path */
     LCAL__PLACE_OUTPUT           /* a directory or nothing yet */

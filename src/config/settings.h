@@ -154,6 +154,23 @@ typedef struct lcal__settings {
         uint64_t threads; /* 0: all processors */
         uint64_t log_every, eval_every, save_every;
     } train;
+    struct {
+        char *test;                              /* "": none */
+        char *prompt, *main_prompt, *aux_prompt; /* templates; "": none */
+        uint64_t shots;
+        uint64_t limit; /* 0: all */
+        uint64_t max_tokens;
+        uint64_t batch;
+        bool stem;
+        uint64_t resamples;
+    } eval;
+    struct {
+        double temperature;
+    } cocktail;
+    struct {
+        uint64_t budget;
+        double bound, radius, penalty;
+    } lorahub;
     char *out;
 } lcal__settings;
 

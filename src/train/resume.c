@@ -22,6 +22,22 @@ static const struct {
     {"train.save_every", "train.save_every=1"},
     {"train.recompute", "train.recompute=auto"},
     {"train.memory_budget", "train.memory_budget=0"},
+    /* Of evaluation alone. */
+    {"eval.test", "eval.test=null"},
+    {"eval.prompt", "eval.prompt=null"},
+    {"eval.main_prompt", "eval.main_prompt=null"},
+    {"eval.aux_prompt", "eval.aux_prompt=null"},
+    {"eval.shots", "eval.shots=5"},
+    {"eval.limit", "eval.limit=0"},
+    {"eval.max_tokens", "eval.max_tokens=256"},
+    {"eval.batch", "eval.batch=16"},
+    {"eval.stem", "eval.stem=false"},
+    {"eval.resamples", "eval.resamples=1000"},
+    {"cocktail.temperature", "cocktail.temperature=5"},
+    {"lorahub.budget", "lorahub.budget=40"},
+    {"lorahub.bound", "lorahub.bound=1.5"},
+    {"lorahub.radius", "lorahub.radius=0.5"},
+    {"lorahub.penalty", "lorahub.penalty=0.05"},
 };
 #define FREE_KEYS (sizeof(free_keys) / sizeof(free_keys[0]))
 
@@ -70,8 +86,8 @@ lcal_status lcal__resume_check(const lcal_config *before, const lcal_config *now
     else if (changed.length)
         status = lcal__fail(err, LCAL_CONFIG,
                             "%s: a resumed run must compute the same, but these keys differ: %s; "
-                            "only threads, logging, saving, memory and a larger train.steps may "
-                            "change (a new run: another out, or --overwrite)",
+                            "only threads, logging, saving, memory, keys of evaluation and a larger "
+                            "train.steps may change (a new run: another out, or --overwrite)",
                             source, changed.text);
     lcal__strbuf_free(&changed);
     return status;

@@ -277,7 +277,7 @@ static void test_dump_text(void **state)
     assert_non_null(strstr(text, "\n  lr: 0.003\n"));
     assert_non_null(strstr(text, "\n  eps: 1e-08\n"));
     /* Every key of the table is there, each once. */
-    size_t count, lines = 0, sections = 6;
+    size_t count, lines = 0, sections = 9;
     lcal_options(&count);
     for (const char *at = text; (at = strchr(at, '\n')); ++at)
         ++lines;
