@@ -33,7 +33,7 @@ lcal_status lcal__thresholds_module(const lcal__merge *merge, const lcal__merge_
                                     size_t count, size_t rows, size_t cols, float *thresholds,
                                     lcal_error *err);
 
-/* out[count, cols] = the merged update of dense rules; parts_rows[i] [count, cols] is scratch. */
+/* lcal__merged_rows of a rule whose updates are dense. */
 lcal_status lcal__dense_rows(const lcal__merged *merged, lcal__merged_fn *fn, void *context,
                              lcal_error *err);
 
