@@ -86,6 +86,9 @@ const lcal__gguf_tensor *lcal__gguf_find_tensor(const lcal__gguf *gguf, const ch
  * any integer type whose value fits. */
 lcal_status lcal__gguf_get_u32(const lcal__gguf *gguf, const char *name, uint32_t *out,
                                lcal_error *err);
+/* F32 or F64. */
+lcal_status lcal__gguf_get_real(const lcal__gguf *gguf, const char *name, double *out,
+                                lcal_error *err);
 lcal_status lcal__gguf_get_bool(const lcal__gguf *gguf, const char *name, bool *out,
                                 lcal_error *err);
 lcal_status lcal__gguf_get_string(const lcal__gguf *gguf, const char *name, lcal__gguf_string *out,

@@ -74,6 +74,22 @@ lcal_status lcal__gguf_get_u32(const lcal__gguf *gguf, const char *name, uint32_
     return LCAL_OK;
 }
 
+lcal_status lcal__gguf_get_real(const lcal__gguf *gguf, const char *name, double *out,
+                                lcal_error *err)
+{
+    const lcal__gguf_key *key = lcal__gguf_find(gguf, name);
+    if (!key)
+        return LCAL_OK;
+    const bool single = key->type == LCAL__GGUF_F32;
+    if (key->is_array || (!single && key->type != LCAL__GGUF_F64))
+        return wrong(gguf, name, "a floating-point number", err);
+    float value;
+    memcpy(single ? (void *)&value : (void *)out, key->data, single ? sizeof(value) : sizeof(*out));
+    if (single)
+        *out = (double)value;
+    return LCAL_OK;
+}
+
 lcal_status lcal__gguf_get_bool(const lcal__gguf *gguf, const char *name, bool *out,
                                 lcal_error *err)
 {

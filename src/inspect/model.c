@@ -20,6 +20,8 @@ static const char *rope_name(lcal__rope_kind kind)
         return "linear";
     case LCAL__ROPE_LLAMA3:
         return "llama3";
+    case LCAL__ROPE_FACTORS:
+        return "factors";
     }
     return "unknown";
 }

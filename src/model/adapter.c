@@ -8,6 +8,7 @@
 #include "format/safetensors.h"
 #include "model/adapter_config.h"
 #include "model/adapter_names.h"
+#include "model/gguf_adapter.h"
 #include "model/listing.h"
 #include "model/storage.h"
 
@@ -223,6 +224,8 @@ lcal_status lcal__adapter_open(const char *directory, const lcal__model_config *
 {
     lcal__adapter adapter = {0};
     opening on = {.base = config, .log = log};
+    if (lcal__path_is_file(directory))
+        return lcal__gguf_adapter_open(directory, config, out, err);
     lcal_status status = lcal__adapter_find(directory, &adapter.directory, err);
     if (status == LCAL_OK)
         status = open_adapter(&on, &adapter, err);

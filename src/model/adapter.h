@@ -23,7 +23,7 @@ typedef struct lcal__lora_pair {
 
 /* Owns everything it points to. */
 typedef struct lcal__adapter {
-    char *directory; /* where the files are */
+    char *directory; /* where the files are, or the GGUF file */
     size_t layers;
     lcal__lora_pair *pairs; /* [layers * LCAL__PROJ_COUNT], pair of (layer, proj) at layer *
                                LCAL__PROJ_COUNT + proj */
@@ -40,7 +40,7 @@ typedef struct lcal__adapter_use {
 } lcal__adapter_use;
 
 /* Names and shapes are checked against `config`. Also accepts DIR/NAME for a single named adapter
- * below DIR. */
+ * below DIR, and a GGUF file (gguf_adapter.h). */
 lcal_status lcal__adapter_open(const char *directory, const lcal__model_config *config,
                                const lcal_log *log, lcal__adapter *out, lcal_error *err);
 void lcal__adapter_close(lcal__adapter *adapter);

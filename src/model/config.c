@@ -151,7 +151,8 @@ static lcal_status check_rope(const lcal__model_config *c, const char *source, l
         bool needed;
     } numbers[] = {
         {"rope_theta", c->rope.theta, true},
-        {"factor", c->rope.factor, c->rope.kind != LCAL__ROPE_DEFAULT},
+        {"factor", c->rope.factor,
+         c->rope.kind == LCAL__ROPE_LINEAR || c->rope.kind == LCAL__ROPE_LLAMA3},
         {"low_freq_factor", c->rope.low_freq_factor, c->rope.kind == LCAL__ROPE_LLAMA3},
         {"high_freq_factor", c->rope.high_freq_factor, c->rope.kind == LCAL__ROPE_LLAMA3},
         {"original_max_position_embeddings", c->rope.original_positions,

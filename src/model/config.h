@@ -31,7 +31,8 @@ typedef enum lcal__norm_kind { LCAL__NORM_RMS, LCAL__NORM_LAYER } lcal__norm_kin
 typedef enum lcal__rope_kind {
     LCAL__ROPE_DEFAULT,
     LCAL__ROPE_LINEAR,
-    LCAL__ROPE_LLAMA3
+    LCAL__ROPE_LLAMA3,
+    LCAL__ROPE_FACTORS /* as GGUF stores them: each pair's own */
 } lcal__rope_kind;
 
 #define LCAL__EOS_MAX 8
@@ -48,6 +49,7 @@ typedef struct lcal__model_config {
         lcal__rope_kind kind;
         size_t dims; /* leading dimensions of a head that are rotated; even */
         double theta, factor, low_freq_factor, high_freq_factor, original_positions;
+        const float *factors; /* FACTORS: [dims / 2] what frequencies are divided by; the model's */
     } rope;
     int64_t bos;                /* -1: none */
     int64_t eos[LCAL__EOS_MAX]; /* eos_count of them */
@@ -86,6 +88,9 @@ lcal_status lcal__model_config_write(const lcal__model_config *config, const cha
 /* Named shapes of `lcal bench` and of the tests: "mini", "small", "135m", "1b", "1.5b", "1.6b".
  * False: unknown. */
 bool lcal__model_config_shape(const char *name, lcal__model_config *out);
+
+/* What the scaling divides the frequency of rotated pair i by: 1 without one. */
+double lcal__rope_slowdown(const lcal__model_config *config, size_t i);
 
 /* cos and sin of every rotated pair: tables [positions, dims/2] each, for rotary positions
  * 0..positions-1. */

@@ -82,6 +82,10 @@ lcal_status lcal__model_config_write(const lcal__model_config *config, const cha
 {
     const lcal__family *family = lcal__family_of(config->arch);
     bool failed = false;
+    if (config->rope.kind == LCAL__ROPE_FACTORS)
+        return lcal__fail(err, LCAL_UNSUPPORTED,
+                          "config.json: frequencies of rotation with a factor each cannot be "
+                          "written there; export from the directory the GGUF file was made of");
     json_t *root = json_object(), *names = json_array();
     if (json_array_append_new(names, json_string(family->architecture)) != 0)
         failed = true;

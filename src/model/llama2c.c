@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "model/interleave.h"
 #include "model/slots.h"
 #include "model/storage.h"
 
@@ -139,12 +140,9 @@ static lcal_status find_places(const lcal__model_config *c, cursor from, const c
 /* rows [heads * head_dim, cols] of pairs (2i, 2i + 1) as rows of pairs (i, i + head_dim / 2). */
 static void split_pairs(const float *from, size_t heads, size_t head_dim, size_t cols, float *to)
 {
-    const size_t half = head_dim / 2;
-    for (size_t head = 0; head < heads; head++)
-        for (size_t row = 0; row < head_dim; row++) {
-            const size_t source = head * head_dim + row % half * 2 + row / half;
-            memcpy(to + (head * head_dim + row) * cols, from + source * cols, cols * sizeof(*to));
-        }
+    for (size_t row = 0; row < heads * head_dim; row++)
+        memcpy(to + row * cols, from + lcal__interleaved_row(row, head_dim) * cols,
+               cols * sizeof(*to));
 }
 
 static lcal_status set_layer(lcal__model *model, const places *at, size_t index, lcal_error *err)

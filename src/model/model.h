@@ -32,7 +32,7 @@ typedef struct lcal__model {
     lcal__weight head;      /* [vocab, hidden]; equals embedding when tied */
     lcal__norm_weights final_norm;
     lcal__layer_weights *layers;   /* [config.layers] */
-    char *directory;               /* NULL for a random model */
+    char *directory;               /* or the GGUF file; NULL for a random model */
     char sha256[LCAL__SHA256_HEX]; /* of all weight files, see lcal__model_open; "" for a random
                                       model */
     size_t mapped_bytes;           /* of the files */
@@ -44,11 +44,12 @@ typedef struct lcal__model {
  * shards. Shape, presence and type of every tensor are checked; norms and biases are converted to
  * f32; a tensor that is not the model's gives a notice. sha256: of the single file, or of the text
  * "HEX  NAME\n" of all shards in order of name (what `sha256sum` prints).
+ * A path that is a file is a GGUF model (gguf_model.h).
  */
 lcal_status lcal__model_open(const char *directory, const lcal_log *log, lcal__model *out,
                              lcal_error *err);
 
-/* Only config.json. */
+/* Only config.json, or the keys of a GGUF file (then without factors of frequencies). */
 lcal_status lcal__model_open_config(const char *directory, lcal__model_config *out,
                                     lcal_error *err);
 

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "model/gguf_model.h"
 #include "model/listing.h"
 #include "model/slots.h"
 #include "model/storage.h"
@@ -176,6 +177,8 @@ static lcal_status open_weights(lcal__model *model, const lcal_log *log, lcal_er
 
 lcal_status lcal__model_open_config(const char *directory, lcal__model_config *out, lcal_error *err)
 {
+    if (lcal__path_is_file(directory))
+        return lcal__gguf_model_config(directory, out, err);
     unsigned char *text = NULL;
     size_t size;
     char *path = lcal__path_join(directory, "config.json");
@@ -193,6 +196,8 @@ lcal_status lcal__model_open(const char *directory, const lcal_log *log, lcal__m
                              lcal_error *err)
 {
     lcal__model model = {0};
+    if (lcal__path_is_file(directory))
+        return lcal__gguf_model_open(directory, out, err);
     LCAL_TRY(lcal__model_open_config(directory, &model.config, err));
     model.directory = lcal__strdup(directory);
     lcal_status status =

@@ -21,10 +21,18 @@ static double frequency(const lcal__model_config *config, size_t i)
         double kept = (turns - low) / (high - low);
         return (1.0 - kept) * f / config->rope.factor + kept * f;
     }
+    case LCAL__ROPE_FACTORS:
+        return f / (double)config->rope.factors[i];
     case LCAL__ROPE_DEFAULT:
         break;
     }
     return f;
+}
+
+double lcal__rope_slowdown(const lcal__model_config *config, size_t i)
+{
+    return pow(config->rope.theta, -2.0 * (double)i / (double)config->rope.dims)
+           / frequency(config, i);
 }
 
 void lcal__rope_table(const lcal__model_config *config, size_t positions, float *cos_table,

@@ -149,6 +149,23 @@ lcal_status lcal__weight_files_open(const char *directory, const lcal_log *log,
     return status;
 }
 
+lcal_status lcal__weight_files_hold(const char *path, lcal__weight_files *out, lcal_error *err)
+{
+    lcal__weight_files files = {.source = lcal__strdup(path),
+                                .shards = lcal__calloc(1, sizeof(*files.shards))};
+    lcal_status status = LCAL_OK;
+    files.count = files.shards ? 1 : 0;
+    if (files.source && files.shards)
+        status = lcal__map_open(path, &files.shards[0].map, err);
+    else
+        status = lcal__fail_nomem(err, path);
+    if (status == LCAL_OK)
+        *out = files;
+    else
+        lcal__weight_files_close(&files);
+    return status;
+}
+
 void lcal__weight_files_close(lcal__weight_files *files)
 {
     for (size_t i = 0; i < files->count; i++) {

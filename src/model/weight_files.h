@@ -36,6 +36,10 @@ typedef struct lcal__weight_files {
  */
 lcal_status lcal__weight_files_open(const char *directory, const lcal_log *log,
                                     lcal__weight_files *out, lcal_error *err);
+/* One file of another format: mapped, hashed, released and closed like a shard; holds no tensors.
+ */
+lcal_status lcal__weight_files_hold(const char *path, lcal__weight_files *out, lcal_error *err);
+
 void lcal__weight_files_close(lcal__weight_files *files);
 
 /* Lets the pages of [data, data + size) leave memory where they are of a file; elsewhere nothing.
