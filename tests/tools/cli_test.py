@@ -10,7 +10,7 @@ import unittest
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from lcal_tool import MODELS, QUICKSTART, TESTS, TOOL, config, examples, run, succeed  # noqa: E402
+from lcal_tool import MODELS, TESTS, TOOL, config, examples, run, succeed  # noqa: E402
 from lcal_tool import write_jsonl  # noqa: E402
 
 SOURCES = TESTS.parent / "tools"
@@ -120,7 +120,7 @@ class Output(unittest.TestCase):
         if not os.path.exists("/dev/full"):
             self.skipTest("no /dev/full here")
         rows = write_jsonl(self.folder / "d.jsonl", examples(400))
-        for arguments in (["help"], ["inspect", QUICKSTART / "reply.valid.jsonl.gz"],
+        for arguments in (["help"], ["inspect", MODELS / "tiny-llama3"],
                           ["score", "--model", MODELS / "tiny-llama3", rows]):
             with open("/dev/full", "w", encoding="utf-8") as full:
                 done = subprocess.run([TOOL, *map(str, arguments)], stdout=full,

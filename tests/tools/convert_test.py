@@ -66,7 +66,7 @@ class Convert(unittest.TestCase):
         config = json.loads((self.out / "config.json").read_text(encoding="utf-8"))
         for key, value in json.loads((STORIES / "config.json").read_text(encoding="utf-8")).items():
             self.assertEqual(config[key], value, key)
-        scores = [succeed("score", "--model", model, "--threads", 1, QUICKSTART / "valid.jsonl.gz")
+        scores = [succeed("score", "--model", model, "--threads", 1, QUICKSTART / "reply.valid.jsonl.gz")
                   for model in (self.out, STORIES)]
         self.assertEqual(scores[0], scores[1])
         ids = succeed("tokenize", "--model", self.out, "--add-special", input="Once upon a time\n")

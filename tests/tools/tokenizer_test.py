@@ -76,7 +76,7 @@ def naive_merges(texts, pattern, tokens, min_frequency):
 def corpora():
     """Texts of different kinds, each below one piece of the trainer (64 KB)."""
     rng = random.Random(5)
-    with gzip.open(QUICKSTART / "valid.text.jsonl.gz", "rt", encoding="utf-8") as file:
+    with gzip.open(QUICKSTART / "reply.valid.jsonl.gz", "rt", encoding="utf-8") as file:
         talk = [json.loads(line) for line in file]
     yield "talk", "".join(row["prompt"] + "\n" + row["completion"] + "\n" for row in talk[:150]
                           if (row["prompt"] + row["completion"]).isascii())
