@@ -51,4 +51,24 @@ const char *lcal__safetensors_metadata(const lcal__safetensors *file, const char
 lcal_status lcal__safetensors_write(const char *path, const lcal__tensor *tensors, size_t count,
                                     const char *const *metadata, size_t pairs, lcal_error *err);
 
+/* Where one tensor's elements go, in order. */
+typedef struct lcal__tensor_sink lcal__tensor_sink;
+
+/* Bytes as they are stored, and numbers rounded to the tensor's type: LCAL_NUMERIC where one is not
+ * finite or does not fit. `count` numbers. */
+lcal_status lcal__tensor_put(lcal__tensor_sink *sink, const void *bytes, size_t size,
+                             lcal_error *err);
+lcal_status lcal__tensor_put_f32(lcal__tensor_sink *sink, const float *values, size_t count,
+                                 lcal_error *err);
+
+/*
+ * The same without holding the tensors: their `data` is not looked at, fn puts the elements of
+ * tensors[index]. In the order of the file, which within one type is that of the names.
+ */
+typedef lcal_status lcal__tensor_fn(void *context, size_t index, lcal__tensor_sink *sink,
+                                    lcal_error *err);
+lcal_status lcal__safetensors_write_from(const char *path, const lcal__tensor *tensors,
+                                         size_t count, const char *const *metadata, size_t pairs,
+                                         lcal__tensor_fn *fn, void *context, lcal_error *err);
+
 #endif

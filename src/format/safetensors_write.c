@@ -1,3 +1,5 @@
+#include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,8 +88,71 @@ static lcal_status build_header(lcal__strbuf *header, const lcal__tensor *const 
     return header->failed ? lcal__fail_nomem(err, path) : LCAL_OK;
 }
 
+/* --- elements -------------------------------------------------------------------------------- */
+
+struct lcal__tensor_sink {
+    lcal__replace *file;
+    const char *path;
+    const lcal__tensor *tensor;
+    size_t left; /* bytes still to come */
+};
+
+lcal_status lcal__tensor_put(lcal__tensor_sink *sink, const void *bytes, size_t size,
+                             lcal_error *err)
+{
+    if (size > sink->left)
+        return lcal__fail(err, LCAL_INTERNAL, "%s: tensor %s: %zu bytes too many", sink->path,
+                          sink->tensor->name, size - sink->left);
+    sink->left -= size;
+    return lcal__replace_write(sink->file, bytes, size, err);
+}
+
+lcal_status lcal__tensor_put_f32(lcal__tensor_sink *sink, const float *values, size_t count,
+                                 lcal_error *err)
+{
+    const lcal__dtype dtype = sink->tensor->dtype;
+    const size_t size = lcal__dtype_size(dtype);
+    uint64_t chunk[1024];
+    float back[1024];
+    const size_t step = sizeof(back) / sizeof(back[0]);
+    for (size_t first = 0; first < count; first += step) {
+        const size_t n = count - first < step ? count - first : step;
+        lcal__convert_from_f32(dtype, values + first, chunk, n);
+        lcal__convert_to_f32(dtype, chunk, back, n);
+        for (size_t i = 0; i < n; i++)
+            if (!isfinite(back[i]))
+                return lcal__fail(err, LCAL_NUMERIC, "%s: tensor %s: %g does not fit %s",
+                                  sink->path, sink->tensor->name, (double)values[first + i],
+                                  lcal__dtype_name(dtype));
+        LCAL_TRY(lcal__tensor_put(sink, chunk, n * size, err));
+    }
+    return LCAL_OK;
+}
+
+static lcal_status put_held(void *context, size_t index, lcal__tensor_sink *sink, lcal_error *err)
+{
+    const lcal__tensor *tensor = (const lcal__tensor *)context + index;
+    return lcal__tensor_put(sink, tensor->data, tensor->elements * lcal__dtype_size(tensor->dtype),
+                            err);
+}
+
+/* --- the file -------------------------------------------------------------------------------- */
+
+static lcal_status write_tensor(lcal__replace *file, const char *path, const lcal__tensor *tensors,
+                                const lcal__tensor *tensor, lcal__tensor_fn *fn, void *context,
+                                lcal_error *err)
+{
+    lcal__tensor_sink sink = {file, path, tensor,
+                              tensor->elements * lcal__dtype_size(tensor->dtype)};
+    LCAL_TRY(fn(context, (size_t)(tensor - tensors), &sink, err));
+    return sink.left == 0 ? LCAL_OK
+                          : lcal__fail(err, LCAL_INTERNAL, "%s: tensor %s: %zu bytes too few", path,
+                                       tensor->name, sink.left);
+}
+
 static lcal_status write_file(const char *path, const lcal__strbuf *header,
-                              const lcal__tensor *const *order, size_t count, lcal_error *err)
+                              const lcal__tensor *const *order, const lcal__tensor *tensors,
+                              size_t count, lcal__tensor_fn *fn, void *context, lcal_error *err)
 {
     lcal__replace file;
     LCAL_TRY(lcal__replace_begin(path, &file, err));
@@ -98,8 +163,7 @@ static lcal_status write_file(const char *path, const lcal__strbuf *header,
     if (status == LCAL_OK)
         status = lcal__replace_write(&file, header->text, header->length, err);
     for (size_t i = 0; i < count && status == LCAL_OK; i++)
-        status = lcal__replace_write(&file, order[i]->data,
-                                     order[i]->elements * lcal__dtype_size(order[i]->dtype), err);
+        status = write_tensor(&file, path, tensors, order[i], fn, context, err);
     if (status != LCAL_OK) {
         lcal__replace_abort(&file);
         return status;
@@ -107,8 +171,9 @@ static lcal_status write_file(const char *path, const lcal__strbuf *header,
     return lcal__replace_commit(&file, err);
 }
 
-lcal_status lcal__safetensors_write(const char *path, const lcal__tensor *tensors, size_t count,
-                                    const char *const *metadata, size_t pairs, lcal_error *err)
+lcal_status lcal__safetensors_write_from(const char *path, const lcal__tensor *tensors,
+                                         size_t count, const char *const *metadata, size_t pairs,
+                                         lcal__tensor_fn *fn, void *context, lcal_error *err)
 {
     const lcal__tensor **order = lcal__calloc(count, sizeof(*order));
     if (!order)
@@ -122,8 +187,15 @@ lcal_status lcal__safetensors_write(const char *path, const lcal__tensor *tensor
         status = build_header(&header, order, count, metadata, pairs, path, err);
     }
     if (status == LCAL_OK)
-        status = write_file(path, &header, order, count, err);
+        status = write_file(path, &header, order, tensors, count, fn, context, err);
     lcal__strbuf_free(&header);
     lcal__free(order);
     return status;
+}
+
+lcal_status lcal__safetensors_write(const char *path, const lcal__tensor *tensors, size_t count,
+                                    const char *const *metadata, size_t pairs, lcal_error *err)
+{
+    return lcal__safetensors_write_from(path, tensors, count, metadata, pairs, put_held,
+                                        (void *)tensors, err);
 }
