@@ -30,16 +30,20 @@ static site_plan plan_site(const lcal__model *model, const lcal__merge *merge, s
     bool targeted = spec && lcal__calib_targets(spec, (lcal__proj)proj);
     bool needs_factors = targeted && spec->method == LCAL__METHOD_COLUMNS;
     bool fast = options->memory == LCAL__MEMORY_FAST;
-    size_t apart = 0;
-    for (size_t a = merge->count; a < count; a++)
-        apart += pair_of(&merge->uses[a], layer, proj) != NULL;
+    size_t apart = 0, biases = 0;
+    for (size_t a = 0; a < count; a++) {
+        const lcal__lora_pair *pair = pair_of(&merge->uses[a], layer, proj);
+        apart += a >= merge->count && pair;
+        biases += pair && pair->bias;
+    }
     site_plan plan = {.shape = lcal__merge_shape_of(merge, layer, (lcal__proj)proj)};
     const bool dense = plan.shape.adapters > 0 && plan.shape.pairs == 0;
     plan.folded = dense || (fast && !needs_factors && plan.shape.adapters + apart > 0);
     plan.copied =
         plan.folded || (fast && model->layers[layer].proj[proj].weight.dtype != LCAL__F32);
-    plan.terms =
-        (plan.folded ? 0 : plan.shape.pairs + apart) + (targeted && !needs_factors ? 1 : 0);
+    /* Biases are no part of a matrix: they stay terms where pairs are folded. */
+    plan.terms = (plan.folded ? 0 : plan.shape.pairs + apart) + biases
+                 + (targeted && !needs_factors ? 1 : 0);
     return plan;
 }
 
@@ -153,6 +157,21 @@ static lcal__term frozen_term(const lcal__lora_pair *pair, float weight)
                         .b = {pair->b, NULL}};
 }
 
+/* The biases of adapters (lora_bias), which every merge that allows them adds up. */
+static size_t bias_terms(const lcal__adapter_use *uses, size_t count, size_t layer, size_t proj,
+                         lcal__term *terms)
+{
+    size_t used = 0;
+    for (size_t a = 0; a < count; a++) {
+        const lcal__lora_pair *pair = pair_of(&uses[a], layer, proj);
+        if (pair && pair->bias)
+            terms[used++] = (lcal__term){.kind = LCAL__TERM_OUTPUT,
+                                         .scale = uses[a].weight * pair->scale,
+                                         .p = {pair->bias, NULL}};
+    }
+    return used;
+}
+
 /* The merge as terms; where only shapes are wanted, terms of its ranks with no numbers. */
 static lcal_status merge_terms(lcal__assembly *out, const lcal__merge_shape *shape,
                                bool shapes_only, size_t layer, size_t proj, lcal__term *terms,
@@ -220,6 +239,7 @@ static lcal_status build_site(lcal__assembly *out, const lcal__model *model, siz
                 terms[used++] = frozen_term(pair, merge->uses[a].weight);
         }
     }
+    used += bias_terms(merge->uses, count, layer, proj, terms + used);
     if (targeted && !columns)
         terms[used++] = trained_term(out, spec, options->training, layer, proj);
     linear->terms = terms;

@@ -13,6 +13,7 @@ static const char *const config_keys[] = {
     "target_modules",  "rank_pattern",
     "alpha_pattern",   "bias",
     "modules_to_save", "use_dora",
+    "lora_bias",
 };
 
 static lcal_status add_config(const char *path, lcal__report *facts, lcal_error *err)

@@ -75,6 +75,22 @@ static lcal_status check_ranks(const lcal__merge *merge, lcal_error *err)
     return LCAL_OK;
 }
 
+/* Only a sum says what becomes of biases. */
+static lcal_status check_biases(const lcal__merge *merge, lcal_error *err)
+{
+    for (size_t i = 0; i < merge->count; i++) {
+        const lcal__adapter *adapter = merge->uses[i].adapter;
+        for (size_t p = 0; p < adapter->layers * LCAL__PROJ_COUNT; p++)
+            if (adapter->pairs[p].bias)
+                return lcal__fail(err, LCAL_INVALID,
+                                  "merge.method: %s merges matrices, but the adapter %s has biases "
+                                  "(lora_bias); use concat or linear",
+                                  lcal__merge_rule_name(merge->settings.method),
+                                  adapter->directory ? adapter->directory : "given");
+    }
+    return LCAL_OK;
+}
+
 lcal_status lcal__merge_open(const lcal__merge_settings *settings, const lcal__adapter_use *uses,
                              size_t count, const lcal__model_config *config, const lcal__exec *exec,
                              lcal__merge *out, lcal_error *err)
@@ -85,6 +101,8 @@ lcal_status lcal__merge_open(const lcal__merge_settings *settings, const lcal__a
     if (out->settings.method == LCAL__MERGE_SLERP && count != 2)
         return lcal__fail(err, LCAL_INVALID,
                           "merge.method: slerp lies between two adapters, found %zu", count);
+    if (out->settings.method != LCAL__MERGE_CONCAT && out->settings.method != LCAL__MERGE_LINEAR)
+        LCAL_TRY(check_biases(out, err));
     return is_peft(out->settings.method) ? check_ranks(out, err) : LCAL_OK;
 }
 

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -23,7 +24,7 @@ typedef struct opening {
     lcal__adapter_config config;
     lcal__map map;
     lcal__safetensors file;
-    const lcal__tensor *(*halves)[2]; /* [layers * LCAL__PROJ_COUNT] lora_A and lora_B */
+    const lcal__tensor *(*parts)[LCAL__LORA_PARTS]; /* [layers * LCAL__PROJ_COUNT] */
     lcal__listing missing, surplus;
 } opening;
 
@@ -38,37 +39,43 @@ static lcal_status sort_tensors(opening *on, lcal_error *err)
     size_t count;
     if (!lcal__size_mul(on->base->layers, LCAL__PROJ_COUNT, &count))
         return lcal__fail_nomem(err, on->weights_path);
-    on->halves = lcal__calloc(count, sizeof(*on->halves));
-    if (!on->halves)
+    on->parts = lcal__calloc(count, sizeof(*on->parts));
+    if (!on->parts)
         return lcal__fail_nomem(err, on->weights_path);
     for (size_t i = 0; i < on->file.count; i++) {
         const lcal__tensor *tensor = &on->file.tensors[i];
         lcal__lora_name name;
         LCAL_TRY(lcal__lora_name_parse(tensor->name, on->base, on->weights_path, &name, err));
-        const lcal__tensor **half = &on->halves[pair_at(name.layer, name.proj)][name.half];
-        if (*half)
-            return lcal__fail(err, LCAL_FORMAT, "%s: tensors %s and %s are the same half of a pair",
-                              on->weights_path, (*half)->name, tensor->name);
-        *half = tensor;
+        const lcal__tensor **part = &on->parts[pair_at(name.layer, name.proj)][name.part];
+        if (*part)
+            return lcal__fail(err, LCAL_FORMAT, "%s: tensors %s and %s are the same part of a pair",
+                              on->weights_path, (*part)->name, tensor->name);
+        *part = tensor;
     }
     return LCAL_OK;
 }
 
-/* Both halves of what the configuration targets, neither of what it does not. */
+/* All parts of what the configuration targets, none of what it does not. */
 static void compare_targets(opening *on, size_t layer, lcal__proj proj)
 {
+    static const char *const endings[] = {"lora_A", "lora_B", "lora_B.bias"};
     char module[LCAL__MODULE_NAME_MAX];
-    const lcal__tensor *const *halves = on->halves[pair_at(layer, proj)];
+    const lcal__tensor *const *parts = on->parts[pair_at(layer, proj)];
     lcal__module_name(layer, proj, module);
-    bool some = halves[0] || halves[1];
+    bool some = false;
+    for (size_t part = 0; part < LCAL__LORA_PARTS; part++)
+        some = some || parts[part];
     bool wanted = some;
     if (lcal__adapter_config_is_certain(&on->config))
         wanted = lcal__adapter_config_targets(&on->config, layer, module);
     if (some && !wanted)
         lcal__listing_add(&on->surplus, "%s", module);
-    for (size_t half = 0; half < 2 && wanted; half++)
-        if (!halves[half])
-            lcal__listing_add(&on->missing, "%s.lora_%c", module, half == LCAL__LORA_A ? 'A' : 'B');
+    else if (parts[LCAL__LORA_BIAS] && !on->config.bias)
+        lcal__listing_add(&on->surplus, "%s.%s (lora_bias is not true)", module,
+                          endings[LCAL__LORA_BIAS]);
+    for (size_t part = 0; part < LCAL__LORA_PARTS && wanted; part++)
+        if (!parts[part] && (part != LCAL__LORA_BIAS || on->config.bias))
+            lcal__listing_add(&on->missing, "%s.%s", module, endings[part]);
 }
 
 static lcal_status check_targets(opening *on, lcal_error *err)
@@ -89,36 +96,49 @@ static lcal_status check_targets(opening *on, lcal_error *err)
     return LCAL_OK;
 }
 
-static lcal_status check_half(const opening *on, const lcal__tensor *tensor, size_t rows,
-                              size_t cols, lcal_error *err)
+/* rank: of the tensor; a vector has `rows` alone. */
+static lcal_status check_part(const opening *on, const lcal__tensor *tensor, size_t rank,
+                              size_t rows, size_t cols, lcal_error *err)
 {
     if (tensor->dtype == LCAL__I32 || tensor->dtype == LCAL__I64)
         return lcal__fail(err, LCAL_UNSUPPORTED,
                           "%s: tensor %s: expected F32, F16, BF16 or F64, found %s",
                           on->weights_path, tensor->name, lcal__dtype_name(tensor->dtype));
-    if (tensor->rank != 2)
+    char expected[64];
+    if (rank == 1)
+        snprintf(expected, sizeof(expected), "[%zu] (the base's width)", rows);
+    else
+        snprintf(expected, sizeof(expected), "[%zu, %zu]", rows, cols);
+    if (tensor->rank != rank)
+        return lcal__fail(err, LCAL_SHAPE, "%s: tensor %s: expected %s, found %zu dimensions",
+                          on->weights_path, tensor->name, expected, tensor->rank);
+    if (rank == 1 && tensor->shape[0] != rows)
+        return lcal__fail(err, LCAL_SHAPE, "%s: tensor %s: expected %s, found [%zu]",
+                          on->weights_path, tensor->name, expected, tensor->shape[0]);
+    if (rank == 2 && (tensor->shape[0] != rows || tensor->shape[1] != cols))
         return lcal__fail(err, LCAL_SHAPE,
-                          "%s: tensor %s: expected [%zu, %zu], found %zu dimensions",
-                          on->weights_path, tensor->name, rows, cols, tensor->rank);
-    if (tensor->shape[0] != rows || tensor->shape[1] != cols)
-        return lcal__fail(err, LCAL_SHAPE,
-                          "%s: tensor %s: expected [%zu, %zu] (the base's width and the rank "
+                          "%s: tensor %s: expected %s (the base's width and the rank "
                           "of " LCAL_ADAPTER_CONFIG "), found [%zu, %zu]",
-                          on->weights_path, tensor->name, rows, cols, tensor->shape[0],
+                          on->weights_path, tensor->name, expected, tensor->shape[0],
                           tensor->shape[1]);
     return LCAL_OK;
 }
 
-/* Converts one half to f32 of our own; a value that is no number would spread everywhere. */
-static lcal_status take_half(const opening *on, const lcal__tensor *tensor, float *out,
-                             lcal_error *err)
+/* Converts one part to f32 of our own; a value that is no number would spread everywhere. */
+static lcal_status take_part(const opening *on, const lcal__tensor *tensor, lcal__adapter *to,
+                             const float **out, lcal_error *err)
 {
-    lcal__convert_to_f32(tensor->dtype, tensor->data, out, tensor->elements);
+    float *values = lcal__storage_alloc(to->storage, tensor->elements, sizeof(float));
+    if (!values)
+        return lcal__fail_nomem(err, tensor->name);
+    lcal__convert_to_f32(tensor->dtype, tensor->data, values, tensor->elements);
     for (size_t i = 0; i < tensor->elements; i++)
-        if (!isfinite(out[i]))
+        if (!isfinite(values[i]))
             return lcal__fail(err, LCAL_NUMERIC, "%s: tensor %s: element %zu is %s",
                               on->weights_path, tensor->name, i,
-                              isnan(out[i]) ? "NaN" : "infinite");
+                              isnan(values[i]) ? "NaN" : "infinite");
+    to->parameters += tensor->elements;
+    *out = values;
     return LCAL_OK;
 }
 
@@ -126,27 +146,26 @@ static lcal_status take_pair(const opening *on, size_t layer, lcal__proj proj, l
                              lcal_error *err)
 {
     char module[LCAL__MODULE_NAME_MAX];
-    const lcal__tensor *const *halves = on->halves[pair_at(layer, proj)];
-    if (!halves[LCAL__LORA_A])
+    const lcal__tensor *const *parts = on->parts[pair_at(layer, proj)];
+    const lcal__tensor *a = parts[LCAL__LORA_A], *b = parts[LCAL__LORA_B];
+    const lcal__tensor *bias = parts[LCAL__LORA_BIAS];
+    if (!a)
         return LCAL_OK;
     lcal__module_name(layer, proj, module);
-    size_t rank = lcal__adapter_config_rank(&on->config, module);
-    const lcal__tensor *a = halves[LCAL__LORA_A], *b = halves[LCAL__LORA_B];
-    LCAL_TRY(check_half(on, a, rank, lcal__proj_in(on->base, proj), err));
-    LCAL_TRY(check_half(on, b, lcal__proj_out(on->base, proj), rank, err));
-    float *values_a = lcal__storage_alloc(out->storage, a->elements, sizeof(float));
-    float *values_b = lcal__storage_alloc(out->storage, b->elements, sizeof(float));
-    if (!values_a || !values_b)
-        return lcal__fail_nomem(err, a->name);
-    LCAL_TRY(take_half(on, a, values_a, err));
-    LCAL_TRY(take_half(on, b, values_b, err));
-    out->pairs[pair_at(layer, proj)] = (lcal__lora_pair){
-        .a = values_a,
-        .b = values_b,
-        .rank = rank,
+    const size_t rows = lcal__proj_out(on->base, proj);
+    lcal__lora_pair pair = {
+        .rank = lcal__adapter_config_rank(&on->config, module),
         .scale = (float)lcal__adapter_config_scale(&on->config, module),
     };
-    out->parameters += a->elements + b->elements;
+    LCAL_TRY(check_part(on, a, 2, pair.rank, lcal__proj_in(on->base, proj), err));
+    LCAL_TRY(check_part(on, b, 2, rows, pair.rank, err));
+    LCAL_TRY(take_part(on, a, out, &pair.a, err));
+    LCAL_TRY(take_part(on, b, out, &pair.b, err));
+    if (bias) {
+        LCAL_TRY(check_part(on, bias, 1, rows, 1, err));
+        LCAL_TRY(take_part(on, bias, out, &pair.bias, err));
+    }
+    out->pairs[pair_at(layer, proj)] = pair;
     return LCAL_OK;
 }
 
@@ -161,6 +180,14 @@ static lcal_status take_pairs(const opening *on, lcal__adapter *out, lcal_error 
         for (lcal__proj p = 0; p < LCAL__PROJ_COUNT; p++)
             LCAL_TRY(take_pair(on, layer, p, out, err));
     return LCAL_OK;
+}
+
+static lcal_status take_base_name(const opening *on, lcal__adapter *out, lcal_error *err)
+{
+    const char *name =
+        json_string_value(json_object_get(on->config.root, "base_model_name_or_path"));
+    out->base_name = name ? lcal__strdup(name) : NULL;
+    return name && !out->base_name ? lcal__fail_nomem(err, on->config_path) : LCAL_OK;
 }
 
 /* Names in target_modules that no module of this base has, "lm_head" for example. */
@@ -201,7 +228,7 @@ static void close_opening(opening *on)
 {
     lcal__listing_free(&on->missing);
     lcal__listing_free(&on->surplus);
-    lcal__free(on->halves);
+    lcal__free(on->parts);
     lcal__safetensors_free(&on->file);
     lcal__map_close(&on->map);
     lcal__adapter_config_free(&on->config);
@@ -215,6 +242,7 @@ static lcal_status open_adapter(opening *on, lcal__adapter *out, lcal_error *err
     LCAL_TRY(sort_tensors(on, err));
     LCAL_TRY(check_targets(on, err));
     LCAL_TRY(take_pairs(on, out, err));
+    LCAL_TRY(take_base_name(on, out, err));
     report_idle_targets(on);
     return lcal__sha256(on->map.data, on->map.size, out->sha256, err);
 }
@@ -242,6 +270,7 @@ void lcal__adapter_close(lcal__adapter *adapter)
     lcal__storage_close(&adapter->storage);
     lcal__free(adapter->pairs);
     lcal__free(adapter->directory);
+    lcal__free(adapter->base_name);
     *adapter = (lcal__adapter){0};
 }
 

@@ -145,6 +145,7 @@ static lcal_status read_fields(const char *source, const lcal_log *log, lcal__ad
     LCAL_TRY(lcal__json_size(root, source, "r", 1, INT32_MAX, &out->rank, err));
     LCAL_TRY(lcal__json_real(root, source, "lora_alpha", &out->alpha, err));
     LCAL_TRY(lcal__json_bool(root, source, "use_rslora", &out->rslora, err));
+    LCAL_TRY(lcal__json_bool(root, source, "lora_bias", &out->bias, err));
     LCAL_TRY(read_values(root, source, "rank_pattern", true, &out->ranks, err));
     LCAL_TRY(read_values(root, source, "alpha_pattern", false, &out->alphas, err));
     LCAL_TRY(read_modules(given(root, "target_modules"), source, "target_modules", log,

@@ -35,6 +35,7 @@ typedef struct lcal__adapter_config {
     size_t rank;
     double alpha;
     bool rslora;
+    bool bias; /* lora_bias: every module has one, scaled as its pair */
     lcal__pattern_values ranks, alphas;
     lcal__module_set targets, excluded;
     bool *layers; /* [base layers] layers_to_transform; NULL: every layer */

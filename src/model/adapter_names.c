@@ -8,10 +8,10 @@
 #define LCAL_PREFIX "base_model.model."
 #define LCAL_LAYERS "model.layers."
 
-/* What follows a module's name, and what it means: a half of a pair, or why it is refused. */
+/* What follows a module's name, and what it means: a part of a pair, or why it is refused. */
 static const struct {
     const char *ending;
-    lcal__lora_half half;
+    lcal__lora_part part;
     const char *refused;
 } endings[] = {
     {"lora_A.weight", LCAL__LORA_A, NULL},
@@ -19,8 +19,8 @@ static const struct {
     {"lora_A.default.weight", LCAL__LORA_A, NULL},
     {"lora_B.default.weight", LCAL__LORA_B, NULL},
     {"lora_A.bias", LCAL__LORA_A, "a bias of lora_A"},
-    {"lora_B.bias", LCAL__LORA_B, "a bias of lora_B"},
-    {"lora_B.default.bias", LCAL__LORA_B, "a bias of lora_B"},
+    {"lora_B.bias", LCAL__LORA_BIAS, NULL},
+    {"lora_B.default.bias", LCAL__LORA_BIAS, NULL},
     {"lora_embedding_A", LCAL__LORA_A, "LoRA of an embedding"},
     {"lora_embedding_B", LCAL__LORA_B, "LoRA of an embedding"},
     {"lora_embedding_A.default", LCAL__LORA_A, "LoRA of an embedding"},
@@ -36,7 +36,7 @@ void lcal__module_name(size_t layer, lcal__proj proj, char out[LCAL__MODULE_NAME
 }
 
 static lcal_status read_ending(const char *name, const char *ending, const char *source,
-                               lcal__lora_half *out, lcal_error *err)
+                               lcal__lora_part *out, lcal_error *err)
 {
     for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
         if (strcmp(ending, endings[i].ending) != 0)
@@ -44,7 +44,7 @@ static lcal_status read_ending(const char *name, const char *ending, const char 
         if (endings[i].refused)
             return lcal__fail(err, LCAL_UNSUPPORTED, "%s: tensor %s: %s is not supported", source,
                               name, endings[i].refused);
-        *out = endings[i].half;
+        *out = endings[i].part;
         return LCAL_OK;
     }
     return lcal__fail(err, LCAL_FORMAT,
@@ -107,6 +107,6 @@ lcal_status lcal__lora_name_parse(const char *name, const lcal__model_config *co
                           "%s: tensor %s: trained copies of modules of the base (modules_to_save) "
                           "are not supported",
                           source, name);
-    LCAL_TRY(read_ending(name, ending + 1, source, &out->half, err));
+    LCAL_TRY(read_ending(name, ending + 1, source, &out->part, err));
     return read_module(name, module, (size_t)(ending - module), config, source, out, err);
 }

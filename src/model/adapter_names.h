@@ -6,12 +6,18 @@
 
 #define LCAL__MODULE_NAME_MAX 96
 
-typedef enum lcal__lora_half { LCAL__LORA_A, LCAL__LORA_B } lcal__lora_half;
+/* The parts of a pair: two matrices, and with lora_bias the vector of lora_B. */
+typedef enum lcal__lora_part {
+    LCAL__LORA_A,
+    LCAL__LORA_B,
+    LCAL__LORA_BIAS,
+    LCAL__LORA_PARTS
+} lcal__lora_part;
 
 typedef struct lcal__lora_name {
     size_t layer;
     lcal__proj proj;
-    lcal__lora_half half;
+    lcal__lora_part part;
 } lcal__lora_name;
 
 /* "model.layers.3.self_attn.q_proj" */

@@ -10,7 +10,6 @@ static const struct {
     const char *why;
 } features[] = {
     {"use_dora", true, "DoRA, which rescales the base's weights by learned magnitudes"},
-    {"lora_bias", true, "a bias of lora_B"},
     {"fan_in_fan_out", true, "weights stored as [d_in, d_out]"},
     {"use_qalora", true, "QALoRA, which pools the input of lora_A"},
     {"use_bdlora", false, "block-diagonal LoRA"},

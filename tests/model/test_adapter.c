@@ -273,7 +273,8 @@ static const struct {
     {"{\"peft_type\":5}", LCAL_FORMAT, "key peft_type: expected a string"},
     {"{\"use_dora\":true}", LCAL_UNSUPPORTED, "key use_dora: DoRA"},
     {"{\"use_dora\":\"yes\"}", LCAL_FORMAT, "key use_dora: expected a boolean"},
-    {"{\"lora_bias\":true}", LCAL_UNSUPPORTED, "key lora_bias: a bias of lora_B"},
+    {"{\"lora_bias\":1}", LCAL_FORMAT, "key lora_bias: expected a boolean"},
+    {"{\"lora_bias\":true}", LCAL_FORMAT, "lora_B.bias"},
     {"{\"bias\":\"lora_only\"}", LCAL_UNSUPPORTED, "expected none, found lora_only"},
     {"{\"fan_in_fan_out\":true}", LCAL_UNSUPPORTED, "stored as [d_in, d_out]"},
     {"{\"use_qalora\":true}", LCAL_UNSUPPORTED, "QALoRA"},
@@ -348,7 +349,8 @@ static void broken_names_are_refused(void **state)
     } broken[] = {
         {"model.layers.0.self_attn.q_proj.lora_A.weight", LCAL_FORMAT,
          "a name that begins with base_model.model."},
-        {MODULE "0.self_attn.q_proj.lora_B.bias", LCAL_UNSUPPORTED, "a bias of lora_B"},
+        {MODULE "0.self_attn.q_proj.lora_B.bias", LCAL_FORMAT, "lora_bias is not true"},
+        {MODULE "0.self_attn.q_proj.lora_A.bias", LCAL_UNSUPPORTED, "a bias of lora_A"},
         {MODULE "0.self_attn.q_proj.lora_magnitude_vector", LCAL_UNSUPPORTED, "DoRA"},
         {"base_model.model.model.embed_tokens.lora_embedding_A", LCAL_UNSUPPORTED,
          "LoRA of an embedding"},
@@ -366,7 +368,7 @@ static void broken_names_are_refused(void **state)
         {MODULE "99999999999999999999999.self_attn.q_proj.lora_A.weight", LCAL_SHAPE,
          "the base has layers 0 to 4 only"},
         {MODULE "0.self_attn.q_proj.lora_A.default.weight", LCAL_FORMAT,
-         "are the same half of a pair"},
+         "are the same part of a pair"},
     };
     (void)state;
     parts p = take();
