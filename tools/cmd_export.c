@@ -11,13 +11,10 @@
 #include "model_args.h"
 #include "progress.h"
 
-/* Megabytes that --shard-size counts in. */
-#define MEGABYTE 1000000
-
 typedef struct values {
     model_args model;
-    size_t to, dtype, rank, shard_size, as;
-    const char *base_name;
+    size_t to, dtype, rank, as;
+    const char *base_name, *shard_size;
     bool overwrite, json;
 } values;
 
@@ -51,6 +48,25 @@ static int take_source(const cli_call *call, model_args *args)
             args->calibration = source;
     }
     return model_args_check(args, call->command);
+}
+
+/* "5GB", "500MB", "200KB" or bytes; units of 1000. False: no such size. */
+static bool read_size(const char *text, uint64_t *out)
+{
+    static const struct {
+        const char *unit;
+        uint64_t bytes;
+    } units[] = {{"", 1}, {"KB", 1000}, {"MB", 1000000}, {"GB", 1000000000}};
+    char *end;
+    if (text[0] < '0' || text[0] > '9')
+        return false;
+    const unsigned long long count = strtoull(text, &end, 10);
+    for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
+        if (strcmp(end, units[i].unit) == 0 && count > 0 && count <= UINT64_MAX / units[i].bytes) {
+            *out = count * units[i].bytes;
+            return true;
+        }
+    return false;
 }
 
 /* --- what the user sees ---------------------------------------------------------------------- */
@@ -121,11 +137,16 @@ static int run(const cli_call *call)
     const int usage = take_source(call, &args);
     if (usage)
         return usage;
+    uint64_t shard_bytes = 0;
+    if (v->shard_size && !read_size(v->shard_size, &shard_bytes))
+        return cli_usage_error(call->command,
+                               "--shard-size: expected a size like 5GB or 500MB, found \"%s\"",
+                               v->shard_size);
     const lcal_export_options options = {
         .format = (lcal_export_format)v->to,
         .type = (lcal_export_type)v->dtype,
         .rank = v->rank,
-        .shard_bytes = (uint64_t)v->shard_size * MEGABYTE,
+        .shard_bytes = shard_bytes,
         .as = v->as ? classes[v->as] : NULL,
         .base_name = v->base_name,
         .overwrite = v->overwrite,
@@ -156,9 +177,9 @@ static const cli_option options[] = {
     {"rank", CLI_COUNT, offsetof(values, rank), "K", .low = 1, .high = 1 << 16,
      .help = "Adapters: cut every update to this rank, the best a rank allows, and say how much "
              "was lost. Without it adapters are exact."},
-    {"shard-size", CLI_COUNT, offsetof(values, shard_size), "MB", .low = 1, .high = 1 << 30,
-     .help = "Models in Hugging Face layout: several files of weights, each of at most so many "
-             "megabytes (millions of bytes) where its tensors allow."},
+    {"shard-size", CLI_TEXT, offsetof(values, shard_size), "SIZE",
+     .help = "Models in Hugging Face layout: several files of weights, each at most this large "
+             "where its tensors allow: 5GB, 500MB."},
     {"as", CLI_CHOICE, offsetof(values, as), "CLASS", .words = classes, .fallback = "same",
      .help = "Merged models: llama writes a qwen2 model as the llama class, which has a bias "
              "wherever a calibration may need one."},

@@ -11,6 +11,8 @@
 static const lcal__export_format *const rows[] = {
     [LCAL_EXPORT_CALIBRATION] = &lcal__export_calibration,
     [LCAL_EXPORT_SAFETENSORS] = &lcal__export_safetensors,
+    [LCAL_EXPORT_PEFT] = &lcal__export_peft,
+    [LCAL_EXPORT_HF] = &lcal__export_hf,
 };
 
 static const char *const words[] = {
@@ -65,14 +67,19 @@ lcal_status lcal__export_note(const lcal__exporting *job, size_t layer, lcal__pr
 {
     lcal_export_report *report = job->report;
     size_t capacity = report->module_count;
+    char name[LCAL__MODULE_NAME_MAX];
+    lcal__module_name(layer, proj, name);
+    for (size_t i = report->module_count; i-- > 0;)
+        if (strcmp(report->modules[i].name, name) == 0) {
+            *out = &report->modules[i];
+            return LCAL_OK;
+        }
     if (!lcal__grow((void **)&report->modules, &capacity, report->module_count + 1,
                     sizeof(*report->modules)))
         return lcal__fail_nomem(err, "the report of an export");
     *out = &report->modules[report->module_count++];
     **out = (lcal_export_module){0};
-    char name[LCAL__MODULE_NAME_MAX];
-    lcal__module_name(layer, proj, name);
-    memcpy((*out)->name, name, sizeof((*out)->name));
+    snprintf((*out)->name, sizeof((*out)->name), "%s", name);
     return LCAL_OK;
 }
 

@@ -42,6 +42,8 @@ typedef struct lcal__export_format {
 /* One a format; lcal__export_row finds them by their public number. */
 extern const lcal__export_format lcal__export_calibration;
 extern const lcal__export_format lcal__export_safetensors;
+extern const lcal__export_format lcal__export_peft;
+extern const lcal__export_format lcal__export_hf;
 
 const lcal__export_format *lcal__export_row(lcal_export_format format);
 
@@ -51,7 +53,8 @@ lcal__dtype lcal__export_dtype(lcal_export_type type);
 /* "F32", ..., "Q8_0". Static. */
 const char *lcal__export_type_name(lcal_export_type type);
 
-/* Appends a module to the report, zeroed but for its name; *out is valid until the next call. */
+/* A module's row of the report, made zeroed where there is none; *out is valid until the next
+ * call. */
 lcal_status lcal__export_note(const lcal__exporting *job, size_t layer, lcal__proj proj,
                               lcal_export_module **out, lcal_error *err);
 

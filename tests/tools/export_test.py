@@ -1,0 +1,350 @@
+"""`lcal export`: every format of every method and architecture answers as the run it was made from.
+
+Logits before and after; the bytes of safetensors by a strict reader of its own; what a format cannot
+hold, what is in the way and what is broken; sizes.
+"""
+import json
+import math
+import pathlib
+import struct
+import sys
+import tempfile
+import unittest
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from lcal_tool import MODELS, config, contents, examples, run, succeed, write_jsonl  # noqa: E402
+from safetensors_strict import read_safetensors  # noqa: E402
+
+TOLERANCE = 2e-5  # of the spread of the logits
+ARCHITECTURES = ("tiny-llama3", "tiny-qwen2", "tiny-stablelm2")
+METHODS = {
+    "output": {"method": "lc", "calibration__form": "output", "calibration__scale": 0.5},
+    "broadcast": {"method": "lc", "calibration__form": "broadcast", "train__lr": 0.002},
+    "lcpp": {"method": "lcpp", "calibration__scale": 2.0},
+    "unshared": {"method": "lcpp", "calibration__share": "none", "calibration__targets": ["q_proj", "down_proj"]},
+    "lora": {"method": "lora", "lora__rank": 3, "lora__alpha": 6},
+    "columns": {"method": "columns"},
+}
+
+
+def scores(rows, *arguments):
+    found = [json.loads(line) for line in
+             succeed("score", *arguments, "--logits", "last", rows).splitlines()]
+    return [row["logits"] for row in found]
+
+
+def difference(a, b):
+    """Largest difference of logits over their spread."""
+    return max(max(abs(x - y) for x, y in zip(p, q)) / (max(p) - min(p)) for p, q in zip(a, b))
+
+
+def adapter_rank(directory):
+    tensors, _ = read_safetensors(directory / "adapter_model.safetensors")
+    return {name[len("base_model.model."):-len(".lora_A.weight")]: shape[0]
+            for name, (_, shape, _) in tensors.items() if name.endswith("lora_A.weight")}
+
+
+class Export(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.holder = tempfile.TemporaryDirectory()
+        cls.folder = pathlib.Path(cls.holder.name)
+        cls.data = write_jsonl(cls.folder / "train.jsonl", examples(24))
+        cls.rows = write_jsonl(cls.folder / "rows.jsonl", examples(4, 20))
+        cls.runs = {}
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.holder.cleanup()
+
+    def trained(self, model, method, **more):
+        """A run directory; each is trained once."""
+        key = f"{model}-{method}" + "".join(f"-{v}" for v in more.values())
+        if key not in self.runs:
+            settings = {"model": MODELS / model, "train__lr": 0.03, "train__steps": 4,
+                        "adapters": [{"path": str(MODELS / model / "lora_a"), "weight": 0.75},
+                                     {"path": str(MODELS / model / "lora_b"), "weight": 1.25}],
+                        **METHODS[method], **more}
+            path = config(self.folder / f"{key}.yaml", self.folder / key, self.data, **settings)
+            succeed("train", path)
+            self.runs[key] = self.folder / key
+        return self.runs[key]
+
+    def new(self, name):
+        holder = tempfile.TemporaryDirectory(dir=self.folder)
+        self.addCleanup(holder.cleanup)
+        return pathlib.Path(holder.name) / name
+
+    def equal(self, a, b, tolerance=TOLERANCE):
+        self.assertLessEqual(difference(a, b), tolerance)
+
+    # --- equal answers ---------------------------------------------------------------------
+
+    def test_peft(self):
+        for model in ARCHITECTURES:
+            for method in METHODS:
+                with self.subTest(model=model, method=method):
+                    source, out = self.trained(model, method), self.new("peft")
+                    expected = scores(self.rows, "--run", source)
+                    merged = scores(self.rows, "--model", MODELS / model,
+                                    "--adapter", f"{MODELS / model / 'lora_a'}:0.75",
+                                    "--adapter", f"{MODELS / model / 'lora_b'}:1.25")
+                    self.assertGreater(difference(expected, merged), 100 * TOLERANCE)
+                    succeed("export", source, "--to", "peft", out)
+                    self.assertEqual(sorted(contents(out)), ["adapter_config.json", "adapter_model.safetensors"])
+                    for memory in ("fast", "low"):
+                        self.equal(expected, scores(self.rows, "--model", MODELS / model,
+                                                    "--adapter", out, "--memory", memory))
+
+    def test_hf(self):
+        for model in ARCHITECTURES:
+            for method in METHODS:
+                if method == "output" and model != "tiny-llama3":
+                    continue
+                with self.subTest(model=model, method=method):
+                    source, out = self.trained(model, method), self.new("hf")
+                    expected = scores(self.rows, "--run", source)
+                    text = succeed("export", source, "--to", "hf", "--dtype", "f32", out)
+                    self.assertIn("F32", text)
+                    self.equal(expected, scores(self.rows, "--model", out))
+
+    def test_base(self):
+        path = config(self.folder / "base.yaml", self.folder / "base", self.data, method="base")
+        succeed("train", path)
+        out = self.new("hf")
+        succeed("export", self.folder / "base", "--to", "hf", out)
+        self.equal(scores(self.rows, "--run", self.folder / "base"), scores(self.rows, "--model", out), 0.0)
+        refused = run("export", self.folder / "base", "--to", "peft", self.new("peft"))
+        self.assertEqual(refused.returncode, 3)
+        self.assertIn("nothing is added to the base", refused.stderr)
+
+    def test_compact(self):
+        for method in ("output", "broadcast", "lcpp", "unshared", "columns"):
+            model = MODELS / "tiny-llama3"
+            source = self.trained("tiny-llama3", method)
+            expected = scores(self.rows, "--run", source)
+            for form in ("calibration", "safetensors"):
+                for dtype, tolerance in (("f32", 0.0), ("f16", 2e-3), ("bf16", 2e-2)):
+                    with self.subTest(method=method, form=form, dtype=dtype):
+                        out = self.new("file")
+                        succeed("export", source, "--to", form, "--dtype", dtype, out)
+                        self.equal(expected, scores(
+                            self.rows, "--model", model, "--adapter", f"{model / 'lora_a'}:0.75",
+                            "--adapter", f"{model / 'lora_b'}:1.25", "--calibration", out), tolerance)
+        self.assertEqual(run("export", self.trained("tiny-llama3", "lora"), "--to", "calibration",
+                             self.new("file")).returncode, 3)
+
+    def test_merge_alone(self):
+        model = MODELS / "tiny-qwen2"
+        named = ["--model", model, "--adapter", f"{model / 'lora_a'}:0.5", "--adapter", model / "lora_b"]
+        for rule in ("concat", "slerp:t=0.3", "svd:rank=4", "ties:density=0.4", "dare-ties:density=0.5,seed=3",
+                     "peft-linear"):
+            with self.subTest(rule=rule):
+                expected = scores(self.rows, *named, "--merge", rule)
+                dense, out = rule.split(":")[0] in ("ties", "dare-ties"), self.new("out")
+                succeed("export", *named, "--merge", rule, "--to", "hf", out)
+                self.equal(expected, scores(self.rows, "--model", out))
+                out = self.new("out")
+                done = run("export", *named, "--merge", rule, "--to", "peft", out)
+                self.assertEqual(done.returncode, 3 if dense else 0, done.stderr)
+                if dense:
+                    self.assertIn("full rank", done.stderr)
+                    self.assertFalse(out.exists())
+                    succeed("export", *named, "--merge", rule, "--rank", 1 << 14, "--to", "peft", out)
+                self.equal(expected, scores(self.rows, "--model", model, "--adapter", out))
+
+    def test_qwen2_as_llama(self):
+        source, out = self.trained("tiny-qwen2", "output"), self.new("hf")
+        refused = run("export", source, "--to", "hf", out)
+        self.assertEqual(refused.returncode, 3)
+        self.assertIn("as llama", refused.stderr)
+        self.assertFalse(out.exists())
+        succeed("export", source, "--to", "hf", "--as", "llama", "--dtype", "f32", out)
+        facts = json.loads((out / "config.json").read_text())
+        self.assertEqual((facts["model_type"], facts["attention_bias"], facts["mlp_bias"]), ("llama", True, True))
+        self.assertEqual(facts["architectures"], ["LlamaForCausalLM"])
+        self.equal(scores(self.rows, "--run", source), scores(self.rows, "--model", out))
+
+    def test_biases_where_the_class_has_them(self):
+        targets = {"calibration__targets": ["q_proj", "v_proj"]}
+        for model, key in (("tiny-qwen2", None), ("tiny-stablelm2", "use_qkv_bias")):
+            source, out = self.trained(model, "output", **targets), self.new("hf")
+            succeed("export", source, "--to", "hf", "--dtype", "f32", out)
+            if key:
+                self.assertTrue(json.loads((out / "config.json").read_text())[key])
+            self.equal(scores(self.rows, "--run", source), scores(self.rows, "--model", out))
+        refused = run("export", self.trained("tiny-stablelm2", "output"), "--to", "hf", self.new("hf"))
+        self.assertEqual(refused.returncode, 3)
+        self.assertIn("stablelm has no bias", refused.stderr)
+
+    # --- the files -------------------------------------------------------------------------
+
+    def test_peft_layout(self):
+        for method in METHODS:
+            out = self.new("peft")
+            succeed("export", self.trained("tiny-llama3", method), "--to", "peft", "--dtype", "bf16",
+                    "--base-name", "org/base", out)
+            tensors, metadata = read_safetensors(out / "adapter_model.safetensors")
+            self.assertEqual(metadata["format"], "pt")
+            made = json.loads(metadata["lcal"])
+            self.assertEqual([a["weight"] for a in made["adapters"]], [0.75, 1.25])
+            facts = json.loads((out / "adapter_config.json").read_text())
+            self.assertEqual(facts["base_model_name_or_path"], "org/base")
+            self.assertEqual((facts["peft_type"], facts["task_type"]), ("LORA", "CAUSAL_LM"))
+            self.assertEqual(facts["lora_alpha"], facts["r"])
+            self.assertEqual(facts.get("rank_pattern"), facts.get("alpha_pattern"))
+            self.assertEqual(facts.get("lora_bias", False), method == "output")
+            for module, rank in adapter_rank(out).items():
+                pattern = facts.get("rank_pattern", {})
+                named = [key for key in pattern if module == key or module.endswith("." + key)]
+                self.assertEqual(pattern[named[0]] if named else facts["r"], rank)
+                d_out, columns = tensors[f"base_model.model.{module}.lora_B.weight"][1]
+                self.assertEqual(columns, rank)
+                if method == "output":
+                    self.assertEqual(tensors[f"base_model.model.{module}.lora_B.bias"][1], [d_out])
+                short = module.split(".")[-1]
+                self.assertTrue(module in facts["target_modules"] or short in facts["target_modules"])
+            self.assertEqual({dtype for dtype, _, _ in tensors.values()}, {"BF16"})
+            self.assertEqual(len(tensors), len(adapter_rank(out)) * (3 if method == "output" else 2))
+
+    def test_rank(self):
+        source = self.trained("tiny-llama3", "lcpp")
+        expected = scores(self.rows, "--run", source)
+        errors = []
+        for rank in (2, 6, 1000):
+            out = self.new("peft")
+            report = json.loads(succeed("export", source, "--to", "peft", "--rank", rank, "--json", out))
+            self.assertTrue(all(size <= rank for size in adapter_rank(out).values()))
+            self.assertEqual(len(report["modules"]), len(adapter_rank(out)))
+            self.assertEqual({m["name"]: m["rank"] for m in report["modules"]}, adapter_rank(out))
+            errors.append(max(m["truncation"] for m in report["modules"]))
+            found = scores(self.rows, "--model", MODELS / "tiny-llama3", "--adapter", out)
+            self.equal(expected, found, TOLERANCE if rank == 1000 else 1.0)
+        self.assertGreater(errors[0], errors[1])
+        self.assertGreater(errors[1], 0.0)
+        self.assertEqual(errors[2], 0.0)
+
+    def test_shards(self):
+        source, one, several = self.trained("tiny-llama3", "output"), self.new("one"), self.new("several")
+        succeed("export", source, "--to", "hf", one)
+        report = json.loads(succeed("export", source, "--to", "hf", "--shard-size", "300KB", "--json", several))
+        index = json.loads((several / "model.safetensors.index.json").read_text())
+        files = sorted(path.name for path in several.glob("*.safetensors"))
+        self.assertEqual(report["files"], len(list(several.iterdir())))
+        self.assertEqual(sorted(set(index["weight_map"].values())), files)
+        whole, _ = read_safetensors(one / "model.safetensors")
+        parts = {}
+        for name in files:
+            tensors, _ = read_safetensors(several / name)
+            self.assertTrue(all(index["weight_map"][tensor] == name for tensor in tensors))
+            parts.update(tensors)
+        self.assertEqual(parts, whole)
+        self.assertEqual(index["metadata"]["total_size"], sum(len(data) for _, _, data in whole.values()))
+        self.equal(scores(self.rows, "--model", one), scores(self.rows, "--model", several), 0.0)
+
+    def test_rounding_is_reported(self):
+        source = self.trained("tiny-llama3", "broadcast", train__lr=1e-6)
+        done = run("export", source, "--to", "hf", "--dtype", "bf16", "--json", self.new("hf"))
+        report = json.loads(done.stdout)
+        self.assertEqual(report["type"], "BF16")
+        self.assertGreater(min(m["rounding_mean"] for m in report["modules"]), 0.0)
+        self.assertGreater(max(m["calibration_noise"] for m in report["modules"]), 0.5)
+        self.assertIn("rounding to BF16 takes most of the calibration", done.stderr)
+        quiet = run("export", source, "--to", "hf", "--dtype", "f32", "--json", self.new("hf"))
+        self.assertLess(max(m["rounding_mean"] for m in json.loads(quiet.stdout)["modules"]), 1e-3)
+
+    def test_same_bytes(self):
+        for form in ("peft", "hf"):
+            found = []
+            for threads in (1, 3):
+                out = self.new("out")
+                succeed("export", self.trained("tiny-qwen2", "lcpp"), "--to", form, "--threads", threads, out)
+                found.append(contents(out))
+            self.assertEqual(*found)
+
+    # --- what is refused -------------------------------------------------------------------
+
+    def test_what_is_in_the_way(self):
+        source, out = self.trained("tiny-llama3", "lcpp"), self.new("out")
+        succeed("export", source, "--to", "peft", out)
+        before = contents(out)
+        for form in ("peft", "hf", "calibration"):
+            refused = run("export", source, "--to", form, out)
+            self.assertEqual(refused.returncode, 2, form)
+            self.assertEqual(contents(out), before)
+        (out / "README.md").write_text("mine")
+        succeed("export", source, "--to", "peft", "--dtype", "f16", "--overwrite", out)
+        self.assertEqual(sorted(contents(out)), sorted(before))
+        self.assertNotEqual(contents(out), before)
+        (out / "deep").mkdir()
+        kept = contents(out)
+        self.assertEqual(run("export", source, "--to", "peft", "--overwrite", out).returncode, 5)
+        self.assertEqual(contents(out), kept)
+        other = self.new("other")
+        other.mkdir()
+        (other / "thesis.txt").write_text("mine")
+        self.assertEqual(run("export", source, "--to", "hf", "--overwrite", other).returncode, 2)
+        self.assertEqual(contents(other), {"thesis.txt": b"mine"})
+        self.assertEqual(sorted(path.name for path in out.parent.iterdir()), ["out"])
+
+    def test_full_disk(self):
+        """Files may not grow beyond a limit: the old export stays, nothing is left beside it."""
+        source, out = self.trained("tiny-llama3", "lcpp"), self.new("out")
+        succeed("export", source, "--to", "hf", out)
+        before = contents(out)
+
+        def limit():
+            import resource  # pylint: disable=import-outside-toplevel
+            import signal  # pylint: disable=import-outside-toplevel
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000))
+        for form in ("hf", "peft", "calibration"):
+            target = out if form == "hf" else out.parent / form
+            failed = run("export", source, "--to", form, "--dtype", "f32", "--overwrite", target,
+                         preexec_fn=limit)
+            if form != "calibration":
+                self.assertEqual(failed.returncode, 5, failed.stderr)
+                self.assertIn("cannot write", failed.stderr)
+        self.assertEqual(contents(out), before)
+        self.assertEqual(sorted(path.name for path in out.parent.iterdir()), ["calibration", "out"])
+        self.assertEqual(run("export", source, "--to", "calibration", "/dev/full").returncode, 2)
+
+    def test_broken_inputs(self):
+        model = MODELS / "tiny-llama3"
+        calibration = self.trained("tiny-llama3", "lcpp") / "calibration.h5"
+        other = run("export", calibration, "--model", MODELS / "tiny-qwen2", "--to", "peft", self.new("out"))
+        self.assertEqual(other.returncode, 3)
+        none = run("export", calibration, "--model", model, "--to", "peft", self.new("out"))
+        self.assertEqual(none.returncode, 2)
+        self.assertIn("adapters", none.stderr)
+        self.assertEqual(run("export", calibration, "--to", "peft", self.new("out")).returncode, 2)
+        self.assertEqual(run("export", self.folder / "nothing", "--model", model, "--to", "peft",
+                             self.new("out")).returncode, 5)
+        for options in (("--to", "peft", "--dtype", "q8_0"), ("--to", "hf", "--rank", 4), ("--to", "peft", "--as", "llama"),
+                        ("--to", "peft", "--shard-size", 3), ("--to", "hf", "--base-name", "x"), ("--to", "exe"), ("--to", "hf", "--shard-size", "2XB"),
+                        ("--to", "hf", "--shard-size", "0"), ()):
+            self.assertEqual(run("export", "--run", self.trained("tiny-llama3", "lcpp"), *options,
+                                 self.new("out")).returncode, 2, options)
+
+    def test_numbers_that_do_not_fit(self):
+        base, out = self.new("base"), self.new("out")
+        base.mkdir()
+        for name, data in contents(MODELS / "tiny-llama3").items():
+            if name in ("config.json", "model.safetensors"):
+                (base / name).write_bytes(data)
+        data = bytearray((base / "model.safetensors").read_bytes())
+        start = 8 + struct.unpack_from("<Q", data)[0]
+        header = json.loads(data[8:start])
+        entry = header["model.layers.0.mlp.up_proj.weight"]
+        kind, code = {"F32": ("<f", 1e5), "F16": ("<e", math.inf), "BF16": ("<H", 0x7F80)}[entry["dtype"]]
+        struct.pack_into(kind, data, start + entry["data_offsets"][0], code)
+        (base / "model.safetensors").write_bytes(data)
+        failed = run("export", "--model", base, "--to", "hf", "--dtype", "f16", out)
+        self.assertEqual(failed.returncode, 4, failed.stderr)
+        self.assertIn("model.layers.0.mlp.up_proj.weight", failed.stderr)
+        self.assertFalse(out.exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
