@@ -19,9 +19,11 @@ extern "C" {
 /* X(name, word, text): the one table of formats. */
 #define LCAL_EXPORT_FORMAT_MAP(X)                                                                  \
     X(CALIBRATION, "calibration", "compact HDF5 file of what was trained")                         \
-    X(SAFETENSORS, "safetensors", "the same numbers and facts as safetensors")                        \
+    X(SAFETENSORS, "safetensors", "the same numbers and facts as safetensors")                     \
     X(PEFT, "peft", "PEFT adapter directory: adapters, their merge and the calibration in one")    \
-    X(HF, "hf", "merged model directory in Hugging Face layout")
+    X(HF, "hf", "merged model directory in Hugging Face layout")                                   \
+    X(GGUF_LORA, "gguf-lora", "adapter file for llama.cpp")                                        \
+    X(GGUF, "gguf", "merged model file for llama.cpp, with tokenizer and chat template")
 
 typedef enum lcal_export_format {
 #define LCAL_EXPORT_FORMAT_ENUM(name, word, text) LCAL_EXPORT_##name,

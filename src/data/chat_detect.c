@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "data/chat_template.h"
+#include "format/gguf.h"
 #include "format/json.h"
 
 #define TEMPLATE_MAX ((size_t)4 << 20)
@@ -75,7 +76,22 @@ static lcal_status find_default(const json_t *list, const char *source, const ch
         source, json_array_size(list));
 }
 
-static lcal_status detect_in_config(const char *path, lcal__chat_format *out, lcal_error *err)
+/* A template and the file it is of. Zeroed is valid: none. */
+typedef struct found {
+    char *text, *source;
+} found;
+
+static lcal_status copy(const char *text, size_t length, const char *source, found *out,
+                        lcal_error *err)
+{
+    if (!length)
+        return LCAL_OK;
+    out->text = lcal__strndup(text, length);
+    out->source = lcal__strdup(source);
+    return out->text && out->source ? LCAL_OK : lcal__fail_nomem(err, "the chat template");
+}
+
+static lcal_status read_config(const char *path, found *out, lcal_error *err)
 {
     json_t *config = NULL;
     const char *text = NULL;
@@ -85,43 +101,96 @@ static lcal_status detect_in_config(const char *path, lcal__chat_format *out, lc
                              ? find_default(value, path, &text, err)
                              : lcal__json_string(config, path, "chat_template", &text, err);
     if (status == LCAL_OK)
-        status = classify(text ? text : "", path, out, err);
+        status = copy(text, text ? strlen(text) : 0, path, out, err);
     json_decref(config);
     return status;
 }
 
-static lcal_status detect_in_jinja(const char *path, lcal__chat_format *out, lcal_error *err)
+static lcal_status read_jinja(const char *path, found *out, lcal_error *err)
 {
     unsigned char *text = NULL;
     size_t size;
     LCAL_TRY(lcal__file_read(path, TEMPLATE_MAX, &text, &size, err));
-    lcal_status status = classify((const char *)text, path, out, err);
+    lcal_status status = copy((const char *)text, size, path, out, err);
     lcal__free(text);
     return status;
 }
 
-static lcal_status detect_in(const char *directory, lcal__chat_format *out, lcal_error *err)
+static lcal_status read_in(const char *directory, found *out, lcal_error *err)
 {
     char *jinja = lcal__path_join(directory, "chat_template.jinja");
     char *config = lcal__path_join(directory, "tokenizer_config.json");
     lcal_status status = jinja && config ? LCAL_OK : lcal__fail_nomem(err, directory);
-    *out = LCAL__CHAT_RAW;
     /* The file of its own is the newer way and wins. */
     if (status == LCAL_OK && lcal__path_is_file(jinja))
-        status = detect_in_jinja(jinja, out, err);
+        status = read_jinja(jinja, out, err);
     else if (status == LCAL_OK && lcal__path_is_file(config))
-        status = detect_in_config(config, out, err);
+        status = read_config(config, out, err);
     lcal__free(jinja);
     lcal__free(config);
     return status;
 }
 
+static lcal_status read_gguf(const lcal__map *map, const char *path, found *out, lcal_error *err)
+{
+    lcal__gguf file = {0};
+    lcal__gguf_string text = {"", 0};
+    LCAL_TRY(lcal__gguf_parse(map->data, map->size, path, &file, err));
+    lcal_status status = lcal__gguf_get_string(&file, "tokenizer.chat_template", &text, err);
+    if (status == LCAL_OK)
+        status = copy(text.text, text.length, path, out, err);
+    lcal__gguf_free(&file);
+    return status;
+}
+
+/* A GGUF file brings its own template, other tokenizers have it beside them. */
+static lcal_status read_of_file(const char *path, found *out, lcal_error *err)
+{
+    lcal__map map = {0};
+    LCAL_TRY(lcal__map_open(path, &map, err));
+    lcal_status status = LCAL_OK;
+    if (map.size >= 4 && memcmp(map.data, "GGUF", 4) == 0) {
+        status = read_gguf(&map, path, out, err);
+    } else {
+        char *directory = lcal__path_dir(path);
+        status = directory ? read_in(directory, out, err) : lcal__fail_nomem(err, "path");
+        lcal__free(directory);
+    }
+    lcal__map_close(&map);
+    return status;
+}
+
+static lcal_status find(const char *path, found *out, lcal_error *err)
+{
+    return lcal__path_is_file(path) ? read_of_file(path, out, err) : read_in(path, out, err);
+}
+
+static void forget(found *f)
+{
+    lcal__free(f->text);
+    lcal__free(f->source);
+}
+
+lcal_status lcal__chat_template_read(const char *path, char **text, lcal_error *err)
+{
+    found f = {0};
+    lcal_status status = find(path, &f, err);
+    *text = NULL;
+    if (status == LCAL_OK) {
+        *text = f.text;
+        f.text = NULL;
+    }
+    forget(&f);
+    return status;
+}
+
 lcal_status lcal__chat_format_detect(const char *path, lcal__chat_format *out, lcal_error *err)
 {
-    if (lcal__path_is_dir(path))
-        return detect_in(path, out, err);
-    char *directory = lcal__path_dir(path);
-    lcal_status status = directory ? detect_in(directory, out, err) : lcal__fail_nomem(err, "path");
-    lcal__free(directory);
+    found f = {0};
+    lcal_status status = find(path, &f, err);
+    *out = LCAL__CHAT_RAW;
+    if (status == LCAL_OK && f.text)
+        status = classify(f.text, f.source, out, err);
+    forget(&f);
     return status;
 }

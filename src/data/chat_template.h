@@ -32,6 +32,13 @@ typedef struct lcal__message {
 } lcal__message;
 
 /*
+ * The text of a model's own template: of chat_template.jinja or tokenizer_config.json in a
+ * directory or beside a tokenizer's file, or of a GGUF file. *text NULL: none; free with
+ * lcal__free. LCAL_UNSUPPORTED: several, none of them called default.
+ */
+lcal_status lcal__chat_template_read(const char *path, char **text, lcal_error *err);
+
+/*
  * The format of a model: recognised by the chat_template in tokenizer_config.json (or a
  * chat_template.jinja beside it) of the
  * directory, or of that of a tokenizer's file; raw where there is none. LCAL_UNSUPPORTED: a

@@ -8,6 +8,7 @@
 
 struct lcal__regex {
     pcre2_code *code;
+    char *pattern;
 };
 
 struct lcal__regex_match {
@@ -98,8 +99,11 @@ lcal_status lcal__regex_open(const char *pattern, size_t length, bool literal, l
     lcal__regex *regex = lcal__calloc(1, sizeof(*regex));
     if (!regex)
         return lcal__fail_nomem(err, "regular expression");
-    lcal_status status;
-    if (literal) {
+    lcal_status status = LCAL_OK;
+    regex->pattern = lcal__strndup(pattern, length);
+    if (!regex->pattern) {
+        status = lcal__fail_nomem(err, "regular expression");
+    } else if (literal) {
         status = compile(regex, pattern, length, PCRE2_UTF | PCRE2_LITERAL, err);
     } else {
         status = translate(pattern, length, &translated, err);
@@ -114,11 +118,17 @@ lcal_status lcal__regex_open(const char *pattern, size_t length, bool literal, l
     return status;
 }
 
+const char *lcal__regex_pattern(const lcal__regex *regex)
+{
+    return regex->pattern;
+}
+
 void lcal__regex_close(lcal__regex **regex)
 {
     if (!*regex)
         return;
     pcre2_code_free((*regex)->code);
+    lcal__free((*regex)->pattern);
     lcal__free(*regex);
     *regex = NULL;
 }

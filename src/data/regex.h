@@ -13,6 +13,8 @@ typedef struct lcal__regex lcal__regex;
  * LCAL_UNSUPPORTED where it is none, or means something else to other engines. */
 lcal_status lcal__regex_open(const char *pattern, size_t length, bool literal, lcal__regex **out,
                              lcal_error *err);
+/* As it was given; the regex's own. */
+const char *lcal__regex_pattern(const lcal__regex *regex);
 void lcal__regex_close(lcal__regex **regex);
 
 /* Working memory of one thread's matches. */

@@ -33,7 +33,9 @@ lcal_status lcal__tokenizer_open(const char *path, const lcal_log *log, lcal__to
  * (data/tokenizer_cache.h). NULL or "": no cache. A cache that cannot be used is no error. */
 lcal_status lcal__tokenizer_open_cached(const char *path, const char *cache, const lcal_log *log,
                                         lcal__tokenizer **out, lcal_error *err);
-/* The same from memory; `source` is what messages call it. bytes need not outlive the call. */
+/* Whether there is one to open: true of a path that is no directory. */
+lcal_status lcal__tokenizer_find(const char *path, bool *found, lcal_error *err);
+/* As open, from memory; `source` is what messages call it. bytes need not outlive the call. */
 lcal_status lcal__tokenizer_parse(const void *bytes, size_t size, const char *source,
                                   lcal__tokenizer **out, lcal_error *err);
 void lcal__tokenizer_close(lcal__tokenizer **tokenizer);

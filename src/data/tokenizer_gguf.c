@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "data/patterns.h"
+#include "data/tokenizer_gguf.h"
 #include "data/tokenizer_parts.h"
 #include "format/gguf.h"
 
@@ -13,31 +14,26 @@
     "'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD]|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits  \
     "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 
-/* tokenizer.ggml.pre */
-static const struct pre {
-    const char *name, *regex;
-    bool ignore_merges, add_bos;
-} pres[] = {
-    {"gpt-2", LCAL__PATTERN_GPT2, false, false},
-    {"llama-bpe", LCAL_LLAMA3("\\p{N}{1,3}"), true, true},
-    {"qwen2", LCAL_LLAMA3("\\p{N}"), false, false},
-    {"stablelm2", LCAL_LLAMA3("\\p{N}"), false, false},
+const lcal__gguf_pre lcal__gguf_pres[] = {
+    {"gpt-2", LCAL__PATTERN_GPT2, LCAL__PATTERN_GPT2, false, false},
+    {"llama-bpe", LCAL_LLAMA3("\\p{N}{1,3}"), LCAL__PATTERN_LLAMA3, true, true},
+    {"smaug-bpe", LCAL_LLAMA3("\\p{N}{1,3}"), LCAL__PATTERN_LLAMA3, false, false},
+    {"qwen2", LCAL_LLAMA3("\\p{N}"), LCAL__PATTERN_QWEN2, false, false},
+    {"stablelm2", LCAL_LLAMA3("\\p{N}"), LCAL__PATTERN_QWEN2, false, false},
 };
-
-/* tokenizer.ggml.token_type */
-enum { TYPE_NORMAL = 1, TYPE_UNKNOWN, TYPE_CONTROL, TYPE_USER_DEFINED, TYPE_UNUSED, TYPE_BYTE };
+const unsigned lcal__gguf_pre_count = sizeof(lcal__gguf_pres) / sizeof(*lcal__gguf_pres);
 
 static lcal__token_kind kind_of(uint32_t type)
 {
     switch (type) {
-    case TYPE_UNKNOWN:
-    case TYPE_CONTROL:
+    case LCAL__GGUF_TOKEN_UNKNOWN:
+    case LCAL__GGUF_TOKEN_CONTROL:
         return LCAL__TOKEN_SPECIAL;
-    case TYPE_USER_DEFINED:
+    case LCAL__GGUF_TOKEN_USER_DEFINED:
         return LCAL__TOKEN_ADDED;
-    case TYPE_UNUSED:
+    case LCAL__GGUF_TOKEN_UNUSED:
         return LCAL__TOKEN_UNUSED;
-    case TYPE_BYTE:
+    case LCAL__GGUF_TOKEN_BYTE:
         return LCAL__TOKEN_BYTE;
     default:
         return LCAL__TOKEN_NORMAL;
@@ -60,9 +56,9 @@ static lcal_status read_tokens(lcal__tokenizer *t, const lcal__gguf *g, lcal_err
                           g->source);
     const unsigned char *cursor = tokens->data;
     for (size_t id = 0; id < tokens->count; id++) {
-        const uint32_t type = kinds ? lcal__gguf_bits32(kinds, id) : TYPE_NORMAL;
+        const uint32_t type = kinds ? lcal__gguf_bits32(kinds, id) : LCAL__GGUF_TOKEN_NORMAL;
         lcal__gguf_string text = lcal__gguf_next_string(&cursor);
-        if (type < TYPE_NORMAL || type > TYPE_BYTE)
+        if (type < LCAL__GGUF_TOKEN_NORMAL || type > LCAL__GGUF_TOKEN_BYTE)
             return lcal__fail(err, LCAL_FORMAT,
                               "%s: tokenizer.ggml.token_type: token %zu: unknown type %lu",
                               g->source, id, (unsigned long)type);
@@ -131,18 +127,19 @@ static lcal_status read_bpe(lcal__tokenizer *t, const lcal__gguf *g, lcal_error 
     const lcal__gguf_key *merges;
     lcal__gguf_string name = {"", 0};
     size_t which = 0;
-    const size_t count = sizeof(pres) / sizeof(*pres);
+    const size_t count = lcal__gguf_pre_count;
     LCAL_TRY(lcal__gguf_get_string(g, "tokenizer.ggml.pre", &name, err));
-    while (which < count && !is(name, pres[which].name))
+    while (which < count && !is(name, lcal__gguf_pres[which].name))
         which++;
     if (which == count)
         return lcal__fail(err, LCAL_UNSUPPORTED,
-                          "%s: tokenizer.ggml.pre: expected gpt-2, llama-bpe, qwen2 or stablelm2, "
+                          "%s: tokenizer.ggml.pre: expected gpt-2, llama-bpe, smaug-bpe, qwen2 or "
+                          "stablelm2, "
                           "found \"%.*s\", which is not supported",
                           g->source, name.length < 100 ? (int)name.length : 100, name.text);
     t->byte_level = t->decoder.byte_level = true;
-    t->ignore_merges = pres[which].ignore_merges;
-    LCAL_TRY(lcal__pretokenizer_add_regex(&t->pre, pres[which].regex, err));
+    t->ignore_merges = lcal__gguf_pres[which].ignore_merges;
+    LCAL_TRY(lcal__pretokenizer_add_regex(&t->pre, lcal__gguf_pres[which].regex, err));
     lcal__tokenizer_find_bytes(t);
     LCAL_TRY(lcal__gguf_get_array(g, "tokenizer.ggml.merges", LCAL__GGUF_STRING, &merges, err));
     const unsigned char *cursor = merges ? merges->data : NULL;
@@ -153,7 +150,7 @@ static lcal_status read_bpe(lcal__tokenizer *t, const lcal__gguf *g, lcal_error 
         if (status != LCAL_OK)
             return lcal__fail_in(err, status, "%s: tokenizer.ggml.merges", g->source);
     }
-    return read_ends(t, g, pres[which].add_bos, err);
+    return read_ends(t, g, lcal__gguf_pres[which].add_bos, err);
 }
 
 static lcal_status read_scores(const lcal__tokenizer *t, const lcal__gguf *g, float *scores,

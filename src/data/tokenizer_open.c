@@ -30,6 +30,7 @@ static lcal_status look_at(void *context, const char *name, lcal_error *err)
     return search->name ? LCAL_OK : lcal__fail_nomem(err, "path");
 }
 
+/* *out stays NULL where there is none. */
 static lcal_status find_in(const char *directory, char **out, lcal_error *err)
 {
     static const char *const names[] = {"tokenizer.json", "tokenizer.gguf"};
@@ -45,12 +46,7 @@ static lcal_status find_in(const char *directory, char **out, lcal_error *err)
     }
     bin_search search = {.directory = directory};
     lcal_status status = lcal__dir_visit(directory, look_at, &search, err);
-    if (status == LCAL_OK && !search.name)
-        status = lcal__fail(err, LCAL_IO,
-                            "%s: no tokenizer: expected tokenizer.json, tokenizer.gguf or a "
-                            "tok*.bin of llama2.c",
-                            directory);
-    if (status == LCAL_OK) {
+    if (status == LCAL_OK && search.name) {
         *out = lcal__path_join(directory, search.name);
         status = *out ? LCAL_OK : lcal__fail_nomem(err, "path");
     }
@@ -115,8 +111,14 @@ lcal_status lcal__tokenizer_open_cached(const char *path, const char *cache, con
 {
     char *file = NULL;
     *out = NULL;
-    if (lcal__path_is_dir(path))
+    if (lcal__path_is_dir(path)) {
         LCAL_TRY(find_in(path, &file, err));
+        if (!file)
+            return lcal__fail(err, LCAL_IO,
+                              "%s: no tokenizer: expected tokenizer.json, tokenizer.gguf or a "
+                              "tok*.bin of llama2.c",
+                              path);
+    }
     lcal_status status = open_file(file ? file : path, cache, out, err);
     if (status == LCAL_OK)
         lcal__log(log, LCAL_LOG_INFO, "%s: %zu tokens, %zu merges", file ? file : path,
@@ -129,4 +131,16 @@ lcal_status lcal__tokenizer_open(const char *path, const lcal_log *log, lcal__to
                                  lcal_error *err)
 {
     return lcal__tokenizer_open_cached(path, NULL, log, out, err);
+}
+
+lcal_status lcal__tokenizer_find(const char *path, bool *found, lcal_error *err)
+{
+    char *file = NULL;
+    *found = !lcal__path_is_dir(path);
+    if (*found)
+        return LCAL_OK;
+    LCAL_TRY(find_in(path, &file, err));
+    *found = file != NULL;
+    lcal__free(file);
+    return LCAL_OK;
 }

@@ -13,6 +13,8 @@ static const lcal__export_format *const rows[] = {
     [LCAL_EXPORT_SAFETENSORS] = &lcal__export_safetensors,
     [LCAL_EXPORT_PEFT] = &lcal__export_peft,
     [LCAL_EXPORT_HF] = &lcal__export_hf,
+    [LCAL_EXPORT_GGUF_LORA] = &lcal__export_gguf_lora,
+    [LCAL_EXPORT_GGUF] = &lcal__export_gguf,
 };
 
 static const char *const words[] = {

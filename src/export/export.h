@@ -44,6 +44,8 @@ extern const lcal__export_format lcal__export_calibration;
 extern const lcal__export_format lcal__export_safetensors;
 extern const lcal__export_format lcal__export_peft;
 extern const lcal__export_format lcal__export_hf;
+extern const lcal__export_format lcal__export_gguf_lora;
+extern const lcal__export_format lcal__export_gguf;
 
 const lcal__export_format *lcal__export_row(lcal_export_format format);
 
