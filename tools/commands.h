@@ -9,10 +9,13 @@
     X(preview)                                                                                     \
     X(score)                                                                                       \
     X(generate)                                                                                    \
+    X(eval)                                                                                        \
+    X(methods)                                                                                     \
     X(inspect)                                                                                     \
     X(tokenize)                                                                                    \
     X(tokenizer)                                                                                   \
     X(export)                                                                                      \
+    X(verify)                                                                                      \
     X(convert)                                                                                     \
     X(plot)                                                                                        \
     X(bench)                                                                                       \

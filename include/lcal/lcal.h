@@ -5,6 +5,7 @@
 #include "lcal/bench.h"
 #include "lcal/config.h"
 #include "lcal/convert.h"
+#include "lcal/evaluate.h"
 #include "lcal/export.h"
 #include "lcal/file.h"
 #include "lcal/generate.h"
@@ -18,6 +19,7 @@
 #include "lcal/table.h"
 #include "lcal/tokenizer.h"
 #include "lcal/train.h"
+#include "lcal/verify.h"
 #include "lcal/version.h"
 
 #endif

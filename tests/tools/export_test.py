@@ -60,7 +60,7 @@ class Export(unittest.TestCase):
 
     def trained(self, model, method, **more):
         """A run directory; each is trained once."""
-        key = f"{model}-{method}" + "".join(f"-{v}" for v in more.values())
+        key = f"{model}-{method}" + "".join(f"-{name}" for name in more)
         if key not in self.runs:
             settings = {"model": MODELS / model, "train__lr": 0.03, "train__steps": 4,
                         "adapters": [{"path": str(MODELS / model / "lora_a"), "weight": 0.75},
@@ -177,6 +177,43 @@ class Export(unittest.TestCase):
         refused = run("export", self.trained("tiny-stablelm2", "output"), "--to", "hf", self.new("hf"))
         self.assertEqual(refused.returncode, 3)
         self.assertIn("stablelm has no bias", refused.stderr)
+
+    def test_verify(self):
+        data = {"data__valid": self.rows}
+        source = self.trained("tiny-llama3", "output", **data)
+        for form, kind in (("peft", "adapter"), ("hf", "model"), ("calibration", "calibration")):
+            out = self.new(form)
+            succeed("export", source, "--to", form, "--dtype", "f32", out)
+            found = json.loads(succeed("verify", out, "--against", source, "--json", "--tolerance", TOLERANCE))
+            self.assertEqual((found["kind"], found["data"], found["examples"]), (kind, "validation", 4))
+            self.assertEqual(found["positions"], sum(len(row["input_ids"]) for row in examples(4, 20)))
+            self.assertEqual(found["same_choice"], found["positions"])
+            self.assertLessEqual(found["log_probability"], 1e-4)
+            self.assertAlmostEqual(found["run_loss"], found["export_loss"], places=5)
+        other = self.trained("tiny-llama3", "lcpp")
+        text = succeed("verify", other / "calibration.h5", "--against", other)
+        self.assertIn("training examples", text)
+        out = self.new("peft")
+        succeed("export", other, "--to", "peft", out)
+        failed = run("verify", out, "--against", source, "--tolerance", 1e-3, "--limit", 2, "--json")
+        self.assertEqual(failed.returncode, 4)
+        found = json.loads(failed.stdout)
+        self.assertEqual(found["examples"], 2)
+        self.check_largest(found, source, out)
+        for path, status in ((self.folder / "nothing", 5), (self.rows, 3)):
+            self.assertEqual(run("verify", path, "--against", source).returncode, status, path)
+        self.assertEqual(run("verify", out, "--against", self.folder).returncode, 2)
+
+    def check_largest(self, found, source, out):
+        """The same number from logits that `lcal score` prints."""
+        rows = write_jsonl(self.folder / "two.jsonl", examples(2, 20))
+        both = [[json.loads(line)["logits"] for line in
+                 succeed("score", *named, "--logits", "all", rows).splitlines()]
+                for named in (["--run", source], ["--model", MODELS / "tiny-llama3", "--adapter", out])]
+        largest = max((abs(x - y), e, t, v) for e, (p, q) in enumerate(zip(*both))
+                      for t, (a, b) in enumerate(zip(p, q)) for v, (x, y) in enumerate(zip(a, b)))
+        self.assertAlmostEqual(found["logit"], largest[0], places=4)
+        self.assertEqual((found["example"], found["position"], found["token"]), largest[1:])
 
     # --- the files -------------------------------------------------------------------------
 
