@@ -31,6 +31,7 @@ WRAPPED = [
     (r"(cblas|f77blas|lapacke?|openblas_config)\.h|(openblas|cblas|lapacke)/.*", "src/num"),
     (r"\w*mmintrin\.h|x86intrin\.h|arm_(neon|sve|bf16)\.h|cpuid\.h", "src/num"),
     (r"openssl/.*", "src/base"),
+    (r"nlopt\.h", "src/methods"),
 ]
 
 LONGEST = 600

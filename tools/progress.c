@@ -87,6 +87,17 @@ void progress_step(void *user, const lcal_progress *now)
     fflush(stderr);
 }
 
+void progress_answers(void *user, size_t done, size_t count)
+{
+    progress *p = user;
+    if (p->quiet)
+        return;
+    fprintf(stderr, p->rewrites ? "\r%zu of %zu answered\033[K" : "%zu of %zu answered\n", done,
+            count);
+    p->open = p->rewrites;
+    fflush(stderr);
+}
+
 void progress_log(void *user, lcal_log_level level, const char *message)
 {
     progress *p = user;

@@ -6,6 +6,7 @@
 #define LCAL_TOOLS_PROGRESS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "lcal/log.h"
 #include "lcal/train.h"
@@ -23,6 +24,9 @@ progress progress_init(bool quiet);
 
 /* Hook of lcal_train_hooks; user: the progress. */
 void progress_step(void *user, const lcal_progress *now);
+
+/* The same for answers; hook of lcal_eval_options. */
+void progress_answers(void *user, size_t done, size_t count);
 
 /* Hook of lcal_log; user: the progress. */
 void progress_log(void *user, lcal_log_level level, const char *message);

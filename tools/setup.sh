@@ -4,7 +4,8 @@
 set -eu
 
 packages='build-essential meson ninja-build pkg-config python3 libopenblas-openmp-dev libhdf5-dev
-    zlib1g-dev libjansson-dev libyaml-dev libpcre2-dev libutf8proc-dev libssl-dev libcmocka-dev gnuplot-nox'
+    zlib1g-dev libjansson-dev libyaml-dev libpcre2-dev libutf8proc-dev libssl-dev libnlopt-dev
+    libcmocka-dev gnuplot-nox'
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
     # shellcheck disable=SC2086 # one line of words

@@ -2,7 +2,6 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/strbuf.h"
 
 /* Beyond any real tokenizer.json or index; what is larger is not meant for us. */
 #define LCAL_JSON_FILE_MAX ((size_t)256 << 20)
@@ -70,18 +69,34 @@ lcal_status lcal__json_read_object_reals(const char *path, json_t **out, lcal_er
     return read_object(path, JSON_DECODE_INT_AS_REAL, out, err);
 }
 
-lcal_status lcal__json_write(const json_t *value, char **text, lcal_error *err)
+static lcal_status dump(const json_t *value, size_t flags, const char *end, lcal__strbuf *out,
+                        lcal_error *err)
 {
-    char *dumped = json_dumps(value, JSON_INDENT(2) | JSON_SORT_KEYS);
+    char *dumped = json_dumps(value, flags);
     if (!dumped)
         return lcal__fail_nomem(err, "JSON text");
-    lcal__strbuf copy = {0};
-    lcal__strbuf_printf(&copy, "%s\n", dumped);
+    lcal__strbuf_add(out, dumped);
+    lcal__strbuf_add(out, end);
     json_malloc_t allocate;
     json_free_t release;
     json_get_alloc_funcs(&allocate, &release);
     release(dumped);
-    return lcal__strbuf_take(&copy, text, err);
+    return out->failed ? lcal__fail_nomem(err, "JSON text") : LCAL_OK;
+}
+
+lcal_status lcal__json_append(const json_t *value, lcal__strbuf *out, lcal_error *err)
+{
+    return dump(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17), "", out, err);
+}
+
+lcal_status lcal__json_write(const json_t *value, char **text, lcal_error *err)
+{
+    lcal__strbuf out = {0};
+    lcal_status status = dump(value, JSON_INDENT(2) | JSON_SORT_KEYS, "\n", &out, err);
+    if (status == LCAL_OK)
+        return lcal__strbuf_take(&out, text, err);
+    lcal__strbuf_free(&out);
+    return status;
 }
 
 const char *lcal__json_type(const json_t *value)

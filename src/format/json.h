@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/status.h"
+#include "base/strbuf.h"
 
 /* Parses text[0..size); `source` is what messages call it ("DIR/config.json"). Free with
  * json_decref. */
@@ -40,6 +40,9 @@ lcal_status lcal__json_string(const json_t *object, const char *source, const ch
 
 /* An object or list as indented lines with sorted keys and exact numbers; free with lcal__free. */
 lcal_status lcal__json_write(const json_t *value, char **text, lcal_error *err);
+
+/* Appends any value on one line, members in their order. */
+lcal_status lcal__json_append(const json_t *value, lcal__strbuf *out, lcal_error *err);
 
 /* "an integer", "a string", ... with its article, for messages. Static. */
 const char *lcal__json_type(const json_t *value);
