@@ -116,8 +116,8 @@ static void print_text(const char *path, const lcal_export_report *report)
         keep_worst(&mean, m, m->rounding_mean);
         keep_worst(&noise, m, m->calibration_noise);
     }
-    printf("%s: %llu bytes in %zu file%s, %s\n", path, (unsigned long long)report->bytes,
-           report->files, report->files == 1 ? "" : "s", report->type);
+    printf("%s: %llu bytes in %zu file%s%s%s\n", path, (unsigned long long)report->bytes,
+           report->files, report->files == 1 ? "" : "s", report->type[0] ? ", " : "", report->type);
     if (cut.name)
         printf("cut to the rank: at most %.3g %% of an update (%s)\n", 100.0 * cut.value, cut.name);
     if (most.name)

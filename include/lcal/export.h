@@ -23,7 +23,8 @@ extern "C" {
     X(PEFT, "peft", "PEFT adapter directory: adapters, their merge and the calibration in one")    \
     X(HF, "hf", "merged model directory in Hugging Face layout")                                   \
     X(GGUF_LORA, "gguf-lora", "adapter file for llama.cpp")                                        \
-    X(GGUF, "gguf", "merged model file for llama.cpp, with tokenizer and chat template")
+    X(GGUF, "gguf", "merged model file for llama.cpp, with tokenizer and chat template")           \
+    X(REPORT, "report", "one page of text: what is computed, sizes in every format, how to load")
 
 typedef enum lcal_export_format {
 #define LCAL_EXPORT_FORMAT_ENUM(name, word, text) LCAL_EXPORT_##name,
@@ -70,7 +71,7 @@ typedef struct lcal_export_module {
 typedef struct lcal_export_report {
     uint64_t bytes; /* of all files written */
     size_t files;
-    const char *type; /* "F32", ...: of the numbers written; static */
+    const char *type; /* "F32", ...: of the numbers written; "": none are; static */
     lcal_export_module *modules;
     size_t module_count;
 } lcal_export_report;

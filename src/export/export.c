@@ -15,6 +15,7 @@ static const lcal__export_format *const rows[] = {
     [LCAL_EXPORT_HF] = &lcal__export_hf,
     [LCAL_EXPORT_GGUF_LORA] = &lcal__export_gguf_lora,
     [LCAL_EXPORT_GGUF] = &lcal__export_gguf,
+    [LCAL_EXPORT_REPORT] = &lcal__export_page,
 };
 
 static const char *const words[] = {
@@ -134,8 +135,9 @@ static lcal_status check_options(const lcal_export_options *o, lcal_error *err)
 }
 
 /* The base's own type; F32 where the format has not that one. */
-static lcal_export_type type_of(const lcal__export_format *row, const lcal_export_options *options,
-                                const lcal__composition *model)
+lcal_export_type lcal__export_type_of(const lcal__export_format *row,
+                                      const lcal_export_options *options,
+                                      const lcal__composition *model)
 {
     if (options->type != LCAL_EXPORT_AUTO)
         return options->type;
@@ -222,7 +224,7 @@ static lcal_status run(lcal__exporting *job, const char *path, lcal_error *err)
     LCAL_TRY(check_target(row, path, job->options->overwrite, err));
     LCAL_TRY(lcal__update_open(job->model, &update, err));
     job->update = &update;
-    job->report->type = type_names[job->type];
+    job->report->type = row->types ? type_names[job->type] : "";
     lcal_status status = row->check ? row->check(job, err) : LCAL_OK;
     if (status == LCAL_OK)
         status =
@@ -244,7 +246,7 @@ lcal_status lcal_export(lcal_model *model, const char *path, const lcal_export_o
     lcal__exporting job = {
         .model = model,
         .options = options,
-        .type = type_of(rows[options->format], options, model),
+        .type = lcal__export_type_of(rows[options->format], options, model),
         .log = options->log,
         .report = &own,
     };

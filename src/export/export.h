@@ -46,8 +46,14 @@ extern const lcal__export_format lcal__export_peft;
 extern const lcal__export_format lcal__export_hf;
 extern const lcal__export_format lcal__export_gguf_lora;
 extern const lcal__export_format lcal__export_gguf;
+extern const lcal__export_format lcal__export_page;
 
 const lcal__export_format *lcal__export_row(lcal_export_format format);
+
+/* The type that options and format come to: never AUTO. */
+lcal_export_type lcal__export_type_of(const lcal__export_format *row,
+                                      const lcal_export_options *options,
+                                      const lcal__composition *model);
 
 /* F32, F16 or BF16 of a type that is one of them. */
 lcal__dtype lcal__export_dtype(lcal_export_type type);

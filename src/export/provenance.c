@@ -4,8 +4,8 @@
 
 #include "base/mem.h"
 #include "calib/composition_parts.h"
+#include "config/config.h"
 #include "config/merge_rule.h"
-#include "config/options.h"
 
 /* The last part of a path. */
 static const char *last_part(const char *path)
@@ -30,27 +30,10 @@ static void put_adapters(lcal__strbuf *out, const char *key, const lcal__adapter
     lcal__strbuf_add(out, "]");
 }
 
-static const char *method_name(lcal__method method)
-{
-    switch (method) {
-    case LCAL__METHOD_LC:
-        return "lc";
-    case LCAL__METHOD_LCPP:
-        return "lcpp";
-    case LCAL__METHOD_COLUMNS:
-        return "columns";
-    case LCAL__METHOD_LORA:
-        return "lora";
-    case LCAL__METHOD_BASE:
-        break;
-    }
-    return "base";
-}
-
 static void put_calibration(lcal__strbuf *out, const lcal__calib_facts *facts)
 {
     const lcal__calib_spec *spec = &facts->spec;
-    lcal__strbuf_printf(out, ",\"calibration\":{\"method\":\"%s\"", method_name(spec->method));
+    lcal__strbuf_printf(out, ",\"calibration\":{\"method\":\"%s\"", lcal__method_name(spec->method));
     if (spec->method == LCAL__METHOD_LC)
         lcal__strbuf_printf(out, ",\"form\":\"%s\"",
                             spec->form == LCAL__FORM_OUTPUT ? "output" : "broadcast");

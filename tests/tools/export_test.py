@@ -215,6 +215,15 @@ class Export(unittest.TestCase):
         self.assertAlmostEqual(found["logit"], largest[0], places=4)
         self.assertEqual((found["example"], found["position"], found["token"]), largest[1:])
 
+    def test_report(self):
+        source, out = self.trained("tiny-qwen2", "output"), self.new("page.txt")
+        self.assertTrue(succeed("export", source, "--to", "report", out).endswith("in 1 file\n"))
+        page = out.read_text()
+        for words in ("qwen2, 3 layers", "lora_a", "weight 0.75", "weight 1.25", "merge        concat", "lc: y += scale p",
+                      "hf           no: ", "gguf-lora    no: ", "peft         about", "calibration  about"):
+            self.assertIn(words, page)
+        self.assertEqual(run("export", source, "--to", "report", "--dtype", "f16", self.new("page")).returncode, 2)
+
     # --- the files -------------------------------------------------------------------------
 
     def test_peft_layout(self):
