@@ -41,9 +41,11 @@ static bool is_used(lcal_purpose purpose, lcal__option_place place)
     return purpose == LCAL_FOR_RUN;
 }
 
-/* What the purpose cannot do without. Which rows of an evaluation train is not known here. */
-static bool is_required(lcal_purpose purpose, const lcal__option *option)
+/* Which rows of an evaluation train is not known here. */
+bool lcal__path_is_required(lcal_purpose purpose, const lcal__option *option)
 {
+    if (option->kind != LCAL__OPTION_PATH || !is_used(purpose, option->path.place))
+        return false;
     if (option->path.place == LCAL__PLACE_TEST_FILE)
         return true;
     if (purpose == LCAL_FOR_EVAL && option->path.place == LCAL__PLACE_FILE)
@@ -59,13 +61,12 @@ static void check_path(lcal__reader *reader, size_t index)
     const lcal__place place = reader->places[index];
     const bool used = is_used(reader->purpose, option->path.place);
     if (*path == '\0') {
-        if (used && is_required(reader->purpose, option) && !reader->given[index])
+        if (lcal__path_is_required(reader->purpose, option) && !reader->given[index])
             lcal__problems_add(&reader->problems, place,
                                "key %s: expected a path, but it is not given", key);
         return;
     }
-    if (!used
-        && (reader->purpose == LCAL_FOR_MODEL || option->path.place == LCAL__PLACE_TEST_FILE))
+    if (!used && (reader->purpose == LCAL_FOR_MODEL || option->path.place == LCAL__PLACE_TEST_FILE))
         return;
     switch (option->path.place) {
     case LCAL__PLACE_FOLDER:

@@ -109,7 +109,8 @@ char *lcal__read_path(lcal__reader *reader, const char *key, lcal__place place, 
 static void read_path_option(lcal__reader *reader, const lcal__option *option,
                              const lcal__yaml *value)
 {
-    if (value->kind != LCAL__YAML_SCALAR || (value->null && option->path.required)) {
+    if (value->kind != LCAL__YAML_SCALAR
+        || (value->null && lcal__path_is_required(reader->purpose, option))) {
         refuse_value(reader, option, value);
         return;
     }
@@ -133,7 +134,7 @@ void lcal__read_value(lcal__reader *reader, size_t index, const lcal__yaml *valu
     reader->given[index] = true;
     reader->places[index] = lcal__read_place(reader, value);
     bool scalar = value->kind == LCAL__YAML_SCALAR;
-    if (scalar && value->null && !option->path.required) {
+    if (scalar && value->null && !lcal__path_is_required(reader->purpose, option)) {
         if (!lcal__value_reset(option, reader->settings))
             reader->problems.failed = true;
     } else if (option->kind == LCAL__OPTION_PATH) {

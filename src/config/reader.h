@@ -47,6 +47,9 @@ void lcal__read_refuse(lcal__reader *reader, const char *key, const lcal__yaml *
 
 lcal__place lcal__read_place(const lcal__reader *reader, const lcal__yaml *value);
 
+/* True for a path that the purpose cannot do without. */
+bool lcal__path_is_required(lcal_purpose purpose, const lcal__option *option);
+
 /* What needs the whole configuration: keys that must be given, files that must exist, keys that
  * must fit one another. */
 void lcal__check_settings(lcal__reader *reader);
