@@ -135,25 +135,6 @@ static lcal_status encode_raw(encoder *e, const char *text, size_t length, lcal_
     return around(e, &e->t->normalized, text, length, encode_normalized, err);
 }
 
-/* A copy of text where U+FFFD stands for what is no UTF-8; untouched where all is valid. */
-static lcal_status repair(const char *text, size_t length, lcal__strbuf *out, lcal_error *err)
-{
-    size_t done = 0, size;
-    for (size_t at = 0; at < length; at += size) {
-        size = lcal__utf8_valid(text + at, length - at);
-        if (size)
-            continue;
-        bool cut;
-        lcal__strbuf_add_bytes(out, text + done, at - done);
-        lcal__strbuf_add(out, "\xEF\xBF\xBD");
-        size = lcal__utf8_broken(text + at, length - at, &cut);
-        done = at + size;
-    }
-    if (done)
-        lcal__strbuf_add_bytes(out, text + done, length - done);
-    return out->failed ? lcal__fail_nomem(err, "text") : LCAL_OK;
-}
-
 /* The tokenizer's two steps without a space put in front. They borrow what the steps own. */
 typedef struct continuing {
     lcal__normalizer normalizer;
@@ -201,10 +182,13 @@ lcal_status lcal__tokenizer_encode(const lcal__tokenizer *t, const char *text, s
     if (length > INT_MAX)
         return lcal__fail(err, LCAL_INVALID, "a text of %zu bytes: expected at most %d", length,
                           INT_MAX);
-    lcal_status status = repair(text, length, &repaired, err);
-    if (status == LCAL_OK)
-        status = repaired.length ? encode(&e, repaired.text, repaired.length, options, err)
-                                 : encode(&e, text, length, options, err);
+    if (!lcal__utf8_all(text, length)) {
+        lcal__strbuf_add_utf8(&repaired, text, length);
+        text = repaired.text;
+        length = repaired.length;
+    }
+    lcal_status status =
+        repaired.failed ? lcal__fail_nomem(err, "text") : encode(&e, text, length, options, err);
     if (status != LCAL_OK)
         *count = before;
     lcal__strbuf_free(&repaired);

@@ -7,36 +7,8 @@
 
 #include <cmocka.h>
 
+#include "allocations.h"
 #include "fixture.h"
-
-static size_t left; /* allocations until the one that fails; 0: none fails */
-
-void *__real_calloc(size_t count, size_t size);
-void *__real_malloc(size_t size);
-void *__real_realloc(void *pointer, size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_realloc(void *pointer, size_t size);
-
-static int fails(void)
-{
-    return left > 0 && --left == 0;
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_realloc(void *pointer, size_t size)
-{
-    return fails() ? NULL : __real_realloc(pointer, size);
-}
 
 static const char *const overrides[] = {"train.lr=1e-2", "out=there", "adapters.0=../b:2",
                                         "adapters.1.path=../a", NULL};
@@ -51,12 +23,12 @@ static void test_parse_and_dump(void **state)
         lcal_config *config = NULL;
         lcal_error err = {0};
         char *text = NULL;
-        left = n;
+        allocations_left = n;
         lcal_status status = fixture_parse(valid, overrides, &config, &err);
         if (status == LCAL_OK)
             status = lcal_config_dump(config, &text, &err);
-        size_t unused = left;
-        left = 0;
+        size_t unused = allocations_left;
+        allocations_left = 0;
         lcal_text_free(text);
         lcal_config_close(&config);
         if (unused > 0) {
@@ -78,11 +50,11 @@ static void test_problems(void **state)
     for (size_t n = 1;; ++n) {
         lcal_config *config = NULL;
         lcal_error err = {0};
-        left = n;
+        allocations_left = n;
         lcal_status status = fixture_parse("train: {lr: x, lrr: 1}\nadapters: [no, {a: 1}]\n",
                                            overrides, &config, &err);
-        size_t unused = left;
-        left = 0;
+        size_t unused = allocations_left;
+        allocations_left = 0;
         assert_null(config);
         assert_int_equal(status, unused ? LCAL_CONFIG : LCAL_NOMEM);
         if (unused)

@@ -11,39 +11,11 @@
 
 #include <cmocka.h>
 
+#include "allocations.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "data/tokenizer_cache.h"
 #include "data/tokenizer_fixture.h"
-
-static size_t left; /* allocations until the one that fails; 0: none fails */
-
-void *__real_calloc(size_t count, size_t size);
-void *__real_malloc(size_t size);
-void *__real_realloc(void *pointer, size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_realloc(void *pointer, size_t size);
-
-static int fails(void)
-{
-    return left > 0 && --left == 0;
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_realloc(void *pointer, size_t size)
-{
-    return fails() ? NULL : __real_realloc(pointer, size);
-}
 
 static char directory[] = "/tmp/lcal-nomem-XXXXXX";
 
@@ -102,10 +74,10 @@ static void test_train(void **state)
                                               .threads = 1,
                                               .overwrite = true};
     for (size_t n = 1;; n++) {
-        left = n;
+        allocations_left = n;
         lcal_status status = lcal_tokenizer_train(files, 1, out, &training, NULL, &err);
-        const size_t unused = left;
-        left = 0;
+        const size_t unused = allocations_left;
+        allocations_left = 0;
         if (unused) {
             assert_int_equal(status, LCAL_OK);
             break;
@@ -138,11 +110,11 @@ static void test_cache(void **state)
         lcal__tokenizer *t = NULL;
         if (n % 3 == 0) /* no cache to read, one to write */
             (void)lcal__dir_visit(cache, drop, cache, NULL);
-        left = n;
+        allocations_left = n;
         lcal_status status =
             lcal__tokenizer_parse_cached(json.text, json.length, "input", cache, &t, &err);
-        const size_t unused = left;
-        left = 0;
+        const size_t unused = allocations_left;
+        allocations_left = 0;
         if (status == LCAL_OK)
             assert_int_equal(lcal__tokenizer_size(t), 258);
         lcal__tokenizer_close(&t);

@@ -10,49 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "allocations.h"
 #include "data/tokenizer_fixture.h"
 #include "eval/fixture.h"
 #include "model/scratch.h"
 
 static lcal_error err;
-
-/* --- allocations: the one that is counted down to fails, once ---------------------------- */
-
-static size_t until_failure; /* 0: none fails */
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__real_aligned_alloc(size_t alignment, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-void *__wrap_aligned_alloc(size_t alignment, size_t size);
-
-static bool fails(void)
-{
-    return until_failure && --until_failure == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
-
-void *__wrap_aligned_alloc(size_t alignment, size_t size)
-{
-    return fails() ? NULL : __real_aligned_alloc(alignment, size);
-}
 
 /* --- padded rows and holes ---------------------------------------------------------------- */
 
@@ -111,7 +74,7 @@ static void test_memory_runs_out_while_answering(void **state)
     lcal_status status = LCAL_NOMEM;
     size_t failures = 0;
     for (size_t n = 1; status != LCAL_OK; n++) {
-        until_failure = n;
+        allocations_left = n;
         err.message[0] = '\0';
         status = generate(model, &text);
         if (status != LCAL_OK) {
@@ -121,7 +84,7 @@ static void test_memory_runs_out_while_answering(void **state)
         }
         assert_true(n < 10000);
     }
-    until_failure = 0;
+    allocations_left = 0;
     assert_true(failures > 20);
     assert_string_equal(text.text, whole.text);
     lcal_model_close(&model);
@@ -145,10 +108,10 @@ static void test_memory_runs_out_in_a_chat(void **state)
         check(lcal_chat_say(chat, "Once upon", fixture_listen, &again, &err), &err);
         assert_string_equal(again.text, one.text);
         failed = (fixture_text){0};
-        until_failure = n;
+        allocations_left = n;
         lcal_status status = lcal_chat_say(chat, " and the dog", fixture_listen, &failed, &err);
-        const bool reached = until_failure == 0;
-        until_failure = 0;
+        const bool reached = allocations_left == 0;
+        allocations_left = 0;
         if (!reached) {
             assert_int_equal(status, LCAL_OK);
             break;

@@ -8,7 +8,7 @@
 
 #include "base/mem.h"
 #include "config/merge_rule.h"
-#include "fail_allocations.h"
+#include "allocations.h"
 #include "merge/adapters.h"
 
 /* One module from opening to its sum with a weight. */

@@ -10,7 +10,7 @@
 #include "eval/metrics/bleu.h"
 #include "eval/metrics/chrf.h"
 #include "eval/metrics/rouge.h"
-#include "fail_allocations.h"
+#include "allocations.h"
 
 static const char reference[] = "The cat sat on the mat.\nIt purred.";
 static const char candidate[] = "A cat was on the mat\nand it purred &amp; slept.";
