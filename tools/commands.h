@@ -14,6 +14,7 @@
     X(inspect)                                                                                     \
     X(tokenize)                                                                                    \
     X(tokenizer)                                                                                   \
+    X(merge)                                                                                       \
     X(export)                                                                                      \
     X(verify)                                                                                      \
     X(convert)                                                                                     \

@@ -14,21 +14,23 @@ typedef struct model_args {
 
 extern const char *const model_args_precisions[], *const model_args_memories[];
 
-/* Rows of a command's option table whose values have a model_args at `field`: what names a model,
- * and with how it is computed. */
-#define MODEL_ARGS_SOURCE_OPTIONS(values, field)                                                   \
+/* Rows of a command's option table whose values have a model_args at `field`: adapters on a base;
+ * all that names a model; that, and with how it is computed. */
+#define MODEL_ARGS_MERGE_OPTIONS(values, field)                                                    \
     {"model", CLI_TEXT, offsetof(values, field.model), "DIR",                                      \
      .help = "Base model in Hugging Face layout."},                                                \
         {"adapter", CLI_TEXTS, offsetof(values, field.adapters), "DIR[:WEIGHT]",                   \
          .help = "LoRA adapter in PEFT layout, added with its weight (1 where none is given). "    \
                  "May be given several times."},                                                   \
-        {"merge",                                                                                  \
-         CLI_TEXT,                                                                                 \
-         offsetof(values, field.merge),                                                            \
-         "RULE[:KEY=VALUE,...]",                                                                   \
-         .fallback = "concat",                                                                     \
-         .help = "How the adapters are combined: a merge.method of the configuration with its "    \
-                 "options, \"ties:density=0.3\" for example."},                                    \
+    {                                                                                              \
+        "merge", CLI_TEXT, offsetof(values, field.merge), "RULE[:KEY=VALUE,...]",                  \
+            .fallback = "concat",                                                                  \
+            .help = "How the adapters are combined: a merge.method of the configuration with its " \
+                    "options, \"ties:density=0.3\" for example."                                   \
+    }
+
+#define MODEL_ARGS_SOURCE_OPTIONS(values, field)                                                   \
+    MODEL_ARGS_MERGE_OPTIONS(values, field),                                                       \
         {"calibration", CLI_TEXT, offsetof(values, field.calibration), "FILE",                     \
          .help = "Calibration, .h5 or .safetensors; refused on another base, other adapters or "   \
                  "another merge."},                                                                \

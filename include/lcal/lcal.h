@@ -11,6 +11,7 @@
 #include "lcal/generate.h"
 #include "lcal/inspect.h"
 #include "lcal/log.h"
+#include "lcal/merge.h"
 #include "lcal/model.h"
 #include "lcal/prompts.h"
 #include "lcal/preview.h"
