@@ -11,6 +11,8 @@
 
 typedef struct values {
     const char *method, *dump, *judge_out, *judge_in;
+    const char *shared;
+    cli_texts with;
     size_t limit, seed;
     bool overwrite, dry_run, json, quiet;
 } values;
@@ -84,6 +86,9 @@ static lcal_status evaluate(const cli_call *call, const lcal_config *config, pro
         .dump = v->dump,
         .judge_out = v->judge_out,
         .judge_in = v->judge_in,
+        .with = v->with.items,
+        .with_count = v->with.count,
+        .shared = v->shared,
         .overwrite = v->overwrite,
         .plan_only = v->dry_run,
         .cache = cache_directory(),
@@ -138,6 +143,12 @@ static const cli_option options[] = {
     {"judge-in", CLI_TEXT, offsetof(values, judge_in), "FILE",
      .help = "Read what a judge says, one JSON line an answer: its id and any true, false or "
              "numbers, which the report averages. Without ids the lines are in order."},
+    {"with", CLI_TEXTS, offsetof(values, with), "CONFIG",
+     .help = "Of shared rows: the configuration of another sub-task that shares the calibration; "
+             "its adapters and data count. May be given several times."},
+    {"shared", CLI_TEXT, offsetof(values, shared), "DIR",
+     .help = "Of shared rows: where the calibration is trained, once for all sub-tasks that name "
+             "it; without it below out."},
     {"overwrite", CLI_FLAG, offsetof(values, overwrite),
      .help = "Train and answer anew what is there already."},
     {"dry-run", CLI_FLAG, offsetof(values, dry_run),

@@ -39,9 +39,15 @@ typedef struct lcal_eval_options {
     const char *dump;      /* file for one JSON line an answer, scores included; NULL: none */
     const char *judge_out; /* file for the answers alone, to be judged by someone else */
     const char *judge_in;  /* file of what someone else says of them: JSON lines, one an answer */
-    bool overwrite;        /* train anew, answer anew */
-    bool plan_only;        /* open and check everything, train and answer nothing */
-    const char *cache;     /* directory for lcal_tokenizer_open_cached; may be NULL */
+    /* Of shared rows: configurations of the other sub-tasks that share the calibration, and the
+     * directory it is trained in (NULL: below out); evaluations of the same sub-tasks that name
+     * one directory train it once. */
+    const char *const *with;
+    size_t with_count;
+    const char *shared;
+    bool overwrite;    /* train anew, answer anew */
+    bool plan_only;    /* open and check everything, train and answer nothing */
+    const char *cache; /* directory for lcal_tokenizer_open_cached; may be NULL */
     /* Training reports and is interrupted by these; should_stop is asked between answers too. */
     lcal_train_hooks hooks;
     /* Called as answers come; may be NULL. user: hooks.user. */

@@ -38,6 +38,15 @@ static lcal_status check_keys(const lcal__job *job, lcal_error *err)
         return lcal__fail(err, LCAL_CONFIG,
                           "key out: %s writes what it finds there, but it is not given",
                           row->shown.name);
+    if (row->needs & LCAL__NEEDS_OTHERS && !job->options->with_count)
+        return lcal__fail(err, LCAL_CONFIG,
+                          "%s: the configurations of the other sub-tasks must be given (--with)",
+                          row->shown.name);
+    if (!(row->needs & LCAL__NEEDS_OTHERS) && (job->options->with_count || job->options->shared))
+        return lcal__fail(err, LCAL_CONFIG,
+                          "%s: it shares nothing with other sub-tasks: leave --with and --shared "
+                          "out",
+                          row->shown.name);
     if (!settings->eval.test[0])
         return lcal__fail(err, LCAL_CONFIG, "key eval.test: expected a path, but it is not given");
     return LCAL_OK;

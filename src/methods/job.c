@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "calib/composition_parts.h"
 
 void lcal__stage_free(lcal__stage *stage)
 {
@@ -42,6 +43,11 @@ lcal_status lcal__stage_open(const lcal__job *job, lcal__stage *stage, lcal__cha
 char *lcal__job_path(const lcal__job *job, const char *name)
 {
     return lcal__path_join(job->folder, name);
+}
+
+uint64_t lcal__model_trained(const lcal_model *model)
+{
+    return model->calibration.params.total;
 }
 
 uint64_t lcal__adapter_bytes(const char *directory)

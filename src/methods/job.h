@@ -48,6 +48,9 @@ char *lcal__job_path(const lcal__job *job, const char *name);
 /* Bytes of the files of a PEFT directory. */
 uint64_t lcal__adapter_bytes(const char *directory);
 
+/* Trained numbers of the calibration that is on top. */
+uint64_t lcal__model_trained(const lcal_model *model);
+
 lcal_model_options lcal__job_model_options(const lcal__job *job);
 
 bool lcal__job_should_stop(const lcal__job *job);

@@ -167,6 +167,28 @@ static const lcal__row rows[] = {
         .method = LCAL__METHOD_LCPP,
         .frozen_adapters = true,
     },
+    {
+        .shown = {"shared-lc", "Shared Learnable calibration", TRAINED,
+                  "as lc, one p for several sub-tasks, each over its own merge", PAPER,
+                  "--with, --shared, calibration.form, merge.*, " TRAIN_KEYS,
+                  "training, once for all sub-tasks; " ONE_PASS},
+        .prepare = lcal__prepare_shared,
+        .needs = LCAL__NEEDS_TRAIN | LCAL__NEEDS_OUT | LCAL__NEEDS_OTHERS,
+        .adapters_max = MANY,
+        .method = LCAL__METHOD_LC,
+        .frozen_adapters = true,
+    },
+    {
+        .shown = {"shared-lcpp", "Shared Learnable calibration++", TRAINED,
+                  "as lcpp, one pair for several sub-tasks, each over its own merge", PAPER,
+                  "--with, --shared, calibration.rank, merge.*, " TRAIN_KEYS,
+                  "training, once for all sub-tasks; " ONE_PASS},
+        .prepare = lcal__prepare_shared,
+        .needs = LCAL__NEEDS_TRAIN | LCAL__NEEDS_OUT | LCAL__NEEDS_OTHERS,
+        .adapters_max = MANY,
+        .method = LCAL__METHOD_LCPP,
+        .frozen_adapters = true,
+    },
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 

@@ -36,6 +36,7 @@ lcal__prepare_fn lcal__prepare_merge;    /* single.c: adapters merged by a rule 
 lcal__prepare_fn lcal__prepare_two;      /* single.c: one adapter after the other */
 lcal__prepare_fn lcal__prepare_cocktail; /* cocktail.c */
 lcal__prepare_fn lcal__prepare_lorahub;  /* lorahub.c */
+lcal__prepare_fn lcal__prepare_shared;   /* shared.c */
 lcal__prepare_fn lcal__prepare_trained;  /* trained.c */
 
 #endif

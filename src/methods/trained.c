@@ -51,7 +51,7 @@ static lcal_status count(const lcal__row *row, const char *run, lcal__stage *sta
         stage->trained_parameters = model->adapters.owned[model->adapters.count - 1]->parameters;
         stage->stored_bytes = lcal__adapter_bytes(path);
     } else {
-        stage->trained_parameters = model->calibration.params.total;
+        stage->trained_parameters = lcal__model_trained(model);
         lcal__path_facts(path, &stage->stored_bytes, &changed);
     }
     lcal__free(path);

@@ -49,8 +49,9 @@ lcal_status lcal__resume_identity(const lcal_config *config, char **text, lcal_e
     for (size_t i = 0; i < FREE_KEYS; i++)
         overrides[i] = free_keys[i].override;
     LCAL_TRY(lcal_config_dump(config, &whole, err));
-    lcal_status status = lcal__config_parse(whole, strlen(whole), "the configuration", "",
-                                            overrides, FREE_KEYS, &plain, err);
+    lcal_status status =
+        lcal__config_parse_for(LCAL_FOR_TRAINER, whole, strlen(whole), "the configuration", "",
+                               overrides, FREE_KEYS, &plain, err);
     lcal__free(whole);
     if (status == LCAL_OK)
         status = lcal_config_dump(plain, text, err);
