@@ -9,7 +9,8 @@
 #include "inspect/text.h"
 
 #define KNOWN                                                                                      \
-    "expected a calibration or checkpoint (.h5), a .safetensors file, examples (.jsonl, plain or " \
+    "expected a calibration or checkpoint (.h5), a .safetensors or GGUF file, examples (.jsonl, "  \
+    "plain or "                                                                                    \
     "gzip), or the directory of a model, a PEFT adapter or a run"
 
 lcal_status lcal__inspect_file(const char *path, lcal__inspect_fn *fn, lcal__report *facts,
@@ -62,7 +63,6 @@ static lcal_status fail_unknown(const lcal__subject *subject, lcal_error *err)
     static const struct {
         const char *bytes, *what;
     } others[] = {
-        {"GGUF", "a GGUF file, which this version does not read"},
         {"PK\003\004", "a zip archive, perhaps a PyTorch file: convert it to safetensors"},
         {"\x80\x02", "a Python pickle, perhaps a PyTorch file: convert it to safetensors"},
         {"---", "perhaps a YAML configuration: try it with `lcal train FILE --dry-run`"},
@@ -84,6 +84,8 @@ static lcal_status inspect_file(const lcal__subject *subject, lcal__report *fact
         return lcal__inspect_safetensors(subject, facts, err);
     if (begins(subject, "\x1f\x8b", 2) || is_json(subject))
         return lcal__inspect_records(subject, facts, err);
+    if (begins(subject, "GGUF", 4))
+        return lcal__inspect_gguf(subject, facts, err);
     return fail_unknown(subject, err);
 }
 

@@ -26,7 +26,7 @@ static const char *rope_name(lcal__rope_kind kind)
     return "unknown";
 }
 
-static void add_config(const lcal__model_config *config, lcal__report *facts)
+void lcal__inspect_config(const lcal__model_config *config, lcal__report *facts)
 {
     lcal__report_text(facts, "arch", lcal__arch_name(config->arch));
     lcal__report_count(facts, "layers", config->layers);
@@ -64,7 +64,7 @@ lcal_status lcal__inspect_model(const lcal__subject *subject, lcal__report *fact
     const lcal_log log = {add_notice, &notices};
     lcal_status status = lcal__model_open(subject->path, &log, &model, err);
     if (status == LCAL_OK) {
-        add_config(&model.config, facts);
+        lcal__inspect_config(&model.config, facts);
         lcal__report_text(facts, "sha256", model.sha256);
         lcal__report_count(facts, "bytes", model.mapped_bytes);
         lcal__report_value(facts, "notices",

@@ -21,6 +21,7 @@ lcal__inspect_fn lcal__inspect_calibration; /* either format */
 lcal__inspect_fn lcal__inspect_checkpoint;
 lcal__inspect_fn lcal__inspect_safetensors;
 lcal__inspect_fn lcal__inspect_records;
+lcal__inspect_fn lcal__inspect_gguf;
 
 /* Directories. */
 lcal__inspect_fn lcal__inspect_adapter;
@@ -33,6 +34,9 @@ lcal_status lcal__inspect_file(const char *path, lcal__inspect_fn *fn, lcal__rep
 
 /* DIRECTORY/NAME given to fn; free with lcal__free. NULL: out of memory. */
 char *lcal__subject_join(const lcal__subject *directory, const char *name, lcal_error *err);
+
+/* What a model is: its architecture and extents. */
+void lcal__inspect_config(const lcal__model_config *config, lcal__report *facts);
 
 /* Method, model and adapters of a calibration or checkpoint. */
 void lcal__inspect_calib_facts(const lcal__calib_facts *made, lcal__store dtype,

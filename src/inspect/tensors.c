@@ -1,8 +1,11 @@
 #include "inspect/tensors.h"
 
 #include <math.h>
+#include <string.h>
 
-#define CHUNK 4096 /* values widened at a time */
+#include "format/ggml_type.h"
+
+#define CHUNK 4096 /* values widened at a time; whole blocks of every type */
 
 /* Of the finite values. */
 typedef struct spread {
@@ -24,14 +27,25 @@ static void scan_values(const float *x, size_t count, spread *out)
     }
 }
 
-static spread scan(lcal__dtype dtype, const unsigned char *data, size_t count)
+/* Numbers as stored: of a dtype, or of a type of GGUF. */
+typedef struct stored {
+    const unsigned char *data; /* NULL: unknown */
+    bool gguf;
+    lcal__dtype dtype;
+    lcal__ggml_type type;
+} stored;
+
+static spread scan(const stored *from, size_t count)
 {
     float values[CHUNK];
     spread out = {0};
-    const size_t size = lcal__dtype_size(dtype);
     for (size_t at = 0, n; at < count; at += n) {
         n = count - at < CHUNK ? count - at : CHUNK;
-        lcal__convert_to_f32(dtype, data + at * size, values, n);
+        if (from->gguf)
+            lcal__ggml_decode(from->type, from->data + lcal__ggml_bytes(from->type, at), values, n);
+        else
+            lcal__convert_to_f32(from->dtype, from->data + at * lcal__dtype_size(from->dtype),
+                                 values, n);
         scan_values(values, n, &out);
     }
     return out;
@@ -49,8 +63,8 @@ lcal__tensor_table lcal__tensor_table_new(void)
     return table;
 }
 
-void lcal__tensor_table_add(lcal__tensor_table *table, const char *name, lcal__dtype shown,
-                            size_t rank, const size_t *shape, lcal__dtype dtype, const void *data)
+static void add(lcal__tensor_table *table, const char *name, const char *shown, size_t rank,
+                const size_t *shape, const stored *from)
 {
     lcal__report row = lcal__report_new();
     lcal__report_text(&row, "name", name);
@@ -61,10 +75,10 @@ void lcal__tensor_table_add(lcal__tensor_table *table, const char *name, lcal__d
         if (json_array_append_new(extents, json_integer((json_int_t)shape[i])) != 0)
             row.failed = true;
     }
-    lcal__report_text(&row, "dtype", lcal__dtype_name(shown));
+    lcal__report_text(&row, "dtype", shown);
     spread values = {0};
-    if (data && is_floating(dtype))
-        values = scan(dtype, data, count);
+    if (from->data)
+        values = scan(from, count);
     const double nothing = values.finite ? 0.0 : (double)NAN;
     lcal__report_real(&row, "min", values.min + nothing);
     lcal__report_real(&row, "max", values.max + nothing);
@@ -73,6 +87,28 @@ void lcal__tensor_table_add(lcal__tensor_table *table, const char *name, lcal__d
     lcal__report_append(&table->holder, table->rows, &row);
     table->parameters += count;
     table->non_finite += values.non_finite;
+}
+
+void lcal__tensor_table_add(lcal__tensor_table *table, const char *name, lcal__dtype shown,
+                            size_t rank, const size_t *shape, lcal__dtype dtype, const void *data)
+{
+    const stored from = {.data = is_floating(dtype) ? data : NULL, .dtype = dtype};
+    add(table, name, lcal__dtype_name(shown), rank, shape, &from);
+}
+
+void lcal__tensor_table_add_gguf(lcal__tensor_table *table, const lcal__gguf_tensor *tensor)
+{
+    char name[LCAL__GGUF_NAME_MAX + 1];
+    size_t shape[LCAL__GGUF_DIMS];
+    const bool known = lcal__ggml_known(tensor->type);
+    const stored from = {.data = known ? tensor->data : NULL,
+                         .gguf = true,
+                         .type = known ? (lcal__ggml_type)tensor->type : LCAL__GGML_F32};
+    memcpy(name, tensor->name.text, tensor->name.length);
+    name[tensor->name.length] = '\0';
+    for (size_t i = 0; i < tensor->dims; i++) /* the slowest first, as other tables have it */
+        shape[i] = tensor->extent[tensor->dims - 1 - i];
+    add(table, name, tensor->type_name, tensor->dims, shape, &from);
 }
 
 void lcal__tensor_table_finish(lcal__tensor_table *table, uint64_t file_bytes, lcal__report *facts)

@@ -3,6 +3,7 @@
 #define LCAL_INSPECT_TENSORS_H
 
 #include "base/dtype.h"
+#include "format/gguf.h"
 #include "inspect/report.h"
 
 /* Rows go to the list "tensors" of facts once it is finished. */
@@ -20,6 +21,9 @@ lcal__tensor_table lcal__tensor_table_new(void);
  */
 void lcal__tensor_table_add(lcal__tensor_table *table, const char *name, lcal__dtype shown,
                             size_t rank, const size_t *shape, lcal__dtype dtype, const void *data);
+
+/* The same of a tensor in a GGUF file; nothing is said of values whose type lcal does not read. */
+void lcal__tensor_table_add_gguf(lcal__tensor_table *table, const lcal__gguf_tensor *tensor);
 
 /* Adds parameters, bytes a parameter (of file_bytes), non_finite and the list itself, and frees. */
 void lcal__tensor_table_finish(lcal__tensor_table *table, uint64_t file_bytes, lcal__report *facts);

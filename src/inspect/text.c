@@ -7,11 +7,12 @@
 #define COLUMNS_MAX 16
 #define CELL_MAX 256 /* of a table; longer text is cut */
 
-/* "trained_parameters" as "trained parameters" */
+/* "trained_parameters" as "trained parameters"; a name of another program's, with dots, as it is. */
 static void add_key(lcal__strbuf *out, const char *key)
 {
+    const bool own = !strchr(key, '.');
     for (; *key; key++)
-        lcal__strbuf_add_bytes(out, *key == '_' ? " " : key, 1);
+        lcal__strbuf_add_bytes(out, own && *key == '_' ? " " : key, 1);
 }
 
 static void add_spaces(lcal__strbuf *out, size_t count)

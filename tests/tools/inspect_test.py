@@ -141,8 +141,34 @@ class Inspect(unittest.TestCase):
         row = facts["tensors"][0]
         self.assertEqual((row["min"], row["max"], row["non_finite"]), (-2.0, 3.0, 2))
 
+    def test_gguf(self):
+        model, path = MODELS / "tiny-llama3", self.folder / "model.gguf"
+        succeed("export", "--to", "gguf", "--dtype", "q8_0", "--model", model, path)
+        facts = self.facts(path)
+        self.assertEqual(facts["kind"], "model (GGUF)")
+        self.assertEqual((facts["arch"], facts["layers"], facts["rope"]), ("llama", 3, "factors"))
+        self.assertTrue(facts["computed_by_lcal"])
+        self.assertEqual(facts["keys"]["llama.rope.freq_base"], 500000.0)
+        rows = {row["name"]: row for row in facts["tensors"]}
+        self.assertEqual(rows["blk.0.attn_k.weight"]["dtype"], "Q8_0")
+        self.assertEqual(rows["blk.0.attn_k.weight"]["shape"], [32, 64])
+        original = {row["name"]: row for row in self.facts(model)["tensors"]}
+        same = original["model.layers.0.self_attn.k_proj.weight"]
+        self.assertAlmostEqual(rows["blk.0.attn_k.weight"]["max"], same["max"], delta=0.01 * same["max"])
+        self.assertIn("llama.rope.freq_base", succeed("inspect", path))
+        adapter = self.folder / "adapter.gguf"
+        succeed("export", "--to", "gguf-lora", "--model", model, "--adapter", model / "lora_a", adapter)
+        self.assertEqual(self.facts(adapter)["kind"], "LoRA adapter (GGUF)")
+        whole = path.read_bytes()
+        path.write_bytes(whole.replace(b"llama", b"lLama"))
+        facts = self.facts(path)
+        self.assertFalse(facts["computed_by_lcal"])
+        self.assertIn("lLama", facts["why_not"])
+        path.write_bytes(whole[:-1000])
+        self.assertEqual(run("inspect", path).returncode, 3)
+
     def test_unknown(self):
-        for content, found in ((b"GGUF" + bytes(60), "GGUF"), (b"PK\x03\x04" + bytes(60), "zip"),
+        for content, found in ((b"PK\x03\x04" + bytes(60), "zip"),
                                (b"hello\n", "something else"), (b"", "empty")):
             path = self.folder / "thing"
             path.write_bytes(content)
