@@ -6,6 +6,7 @@ hold, what is in the way and what is broken; sizes.
 import json
 import math
 import pathlib
+import re
 import struct
 import sys
 import tempfile
@@ -37,6 +38,40 @@ def scores(rows, *arguments):
 def difference(a, b):
     """Largest difference of logits over their spread."""
     return max(max(abs(x - y) for x, y in zip(p, q)) / (max(p) - min(p)) for p, q in zip(a, b))
+
+
+def matrix(tensor):
+    """Rows of floats of a tensor; a vector is one row."""
+    dtype, shape, data = tensor
+    code = {"F32": "f", "F16": "e"}[dtype]
+    values = struct.unpack(f"<{len(data) // struct.calcsize(code)}{code}", data)
+    return [values[i:i + shape[-1]] for i in range(0, len(values), shape[-1])]
+
+
+def times(rows, x):
+    return [sum(a * b for a, b in zip(row, x)) for row in rows]
+
+
+def peft_update(directory, module, x):
+    """What PEFT adds to the module's output, by its rules (LoraConfig, lora.Linear.forward), 0 where it is left alone."""
+    tensors, _ = read_safetensors(directory / "adapter_model.safetensors")
+    facts = json.loads((directory / "adapter_config.json").read_text())
+    name = f"base_model.model.{module}."
+    if name + "lora_A.weight" not in tensors:
+        return None
+
+    def patterned(key, fallback):
+        found = [value for pattern, value in (facts.get(key) or {}).items()
+                 if re.match(rf"(.*\.)?({pattern})$", module)]
+        return found[0] if found else fallback
+    rank, alpha = patterned("rank_pattern", facts["r"]), patterned("alpha_pattern", facts["lora_alpha"])
+    a, b = matrix(tensors[name + "lora_A.weight"]), matrix(tensors[name + "lora_B.weight"])
+    assert len(a) == rank and len(b[0]) == rank
+    y = times(b, times(a, x))
+    if facts.get("lora_bias"):
+        y = [p + q for p, q in zip(y, matrix(tensors[name + "lora_B.bias"])[0])]
+    scale = alpha / (math.sqrt(rank) if facts.get("use_rslora") else rank)
+    return [scale * value for value in y]
 
 
 def adapter_rank(directory):
@@ -253,6 +288,31 @@ class Export(unittest.TestCase):
                 self.assertTrue(module in facts["target_modules"] or short in facts["target_modules"])
             self.assertEqual({dtype for dtype, _, _ in tensors.values()}, {"BF16"})
             self.assertEqual(len(tensors), len(adapter_rank(out)) * (3 if method == "output" else 2))
+
+    def test_peft_by_hand(self):
+        """The adapter's update, by PEFT's rules, is the sum of its parts, each by its formula."""
+        model = MODELS / "tiny-llama3"
+        for method in ("output", "broadcast", "lcpp"):
+            source, out = self.trained("tiny-llama3", method), self.new("peft")
+            succeed("export", source, "--to", "peft", out)
+            trained, _ = read_safetensors(source / "calibration.safetensors")
+            for module in ("model.layers.0.self_attn.q_proj", "model.layers.2.mlp.down_proj", "model.layers.1.mlp.up_proj"):
+                calib = f"calib.{module.rsplit('.', 1)[1]}."
+                d_in = len(matrix(read_safetensors(model / "lora_b" / "adapter_model.safetensors")[0]
+                                  [f"base_model.model.{module}.lora_A.weight"])[0])
+                x = [math.sin(3.7 * i + 1) for i in range(d_in)]
+                parts = [[weight * value for value in y] for name, weight in (("lora_a", 0.75), ("lora_b", 1.25))
+                         if (y := peft_update(model / name, module, x)) is not None]
+                if method == "lcpp":
+                    y = times(matrix(trained[calib + "P2"]), times(matrix(trained[calib + "P1"]), x))
+                    parts.append([2.0 * value for value in y])
+                else:
+                    factor = 0.5 if method == "output" else sum(x)
+                    parts.append([factor * value for value in matrix(trained[calib + "p"])[0]])
+                found = peft_update(out, module, x)
+                size = max(map(abs, found))
+                for value, terms in zip(found, zip(*parts)):
+                    self.assertAlmostEqual(value / size, sum(terms) / size, places=5)
 
     def test_rank(self):
         source = self.trained("tiny-llama3", "lcpp")
