@@ -90,12 +90,24 @@ static lcal_status build_header(lcal__strbuf *header, const lcal__tensor *const 
 
 /* --- elements -------------------------------------------------------------------------------- */
 
+/* Bytes that one call of the operating system takes, where tensors come in smaller pieces. */
+#define BUFFER_SIZE ((size_t)1 << 20)
+
 struct lcal__tensor_sink {
     lcal__replace *file;
     const char *path;
     const lcal__tensor *tensor;
-    size_t left; /* bytes still to come */
+    size_t left;           /* bytes still to come */
+    unsigned char *buffer; /* [BUFFER_SIZE] */
+    size_t used;           /* of it, not written yet */
 };
+
+static lcal_status flush(lcal__tensor_sink *sink, lcal_error *err)
+{
+    const size_t used = sink->used;
+    sink->used = 0;
+    return lcal__replace_write(sink->file, sink->buffer, used, err);
+}
 
 lcal_status lcal__tensor_put(lcal__tensor_sink *sink, const void *bytes, size_t size,
                              lcal_error *err)
@@ -104,7 +116,13 @@ lcal_status lcal__tensor_put(lcal__tensor_sink *sink, const void *bytes, size_t 
         return lcal__fail(err, LCAL_INTERNAL, "%s: tensor %s: %zu bytes too many", sink->path,
                           sink->tensor->name, size - sink->left);
     sink->left -= size;
-    return lcal__replace_write(sink->file, bytes, size, err);
+    if (size > BUFFER_SIZE - sink->used)
+        LCAL_TRY(flush(sink, err));
+    if (size >= BUFFER_SIZE)
+        return lcal__replace_write(sink->file, bytes, size, err);
+    memcpy(sink->buffer + sink->used, bytes, size);
+    sink->used += size;
+    return LCAL_OK;
 }
 
 lcal_status lcal__tensor_put_f32(lcal__tensor_sink *sink, const float *values, size_t count,
@@ -138,16 +156,31 @@ static lcal_status put_held(void *context, size_t index, lcal__tensor_sink *sink
 
 /* --- the file -------------------------------------------------------------------------------- */
 
-static lcal_status write_tensor(lcal__replace *file, const char *path, const lcal__tensor *tensors,
+static lcal_status write_tensor(lcal__tensor_sink *sink, const lcal__tensor *tensors,
                                 const lcal__tensor *tensor, lcal__tensor_fn *fn, void *context,
                                 lcal_error *err)
 {
-    lcal__tensor_sink sink = {file, path, tensor,
-                              tensor->elements * lcal__dtype_size(tensor->dtype)};
-    LCAL_TRY(fn(context, (size_t)(tensor - tensors), &sink, err));
-    return sink.left == 0 ? LCAL_OK
-                          : lcal__fail(err, LCAL_INTERNAL, "%s: tensor %s: %zu bytes too few", path,
-                                       tensor->name, sink.left);
+    sink->tensor = tensor;
+    sink->left = tensor->elements * lcal__dtype_size(tensor->dtype);
+    LCAL_TRY(fn(context, (size_t)(tensor - tensors), sink, err));
+    return sink->left == 0 ? LCAL_OK
+                           : lcal__fail(err, LCAL_INTERNAL, "%s: tensor %s: %zu bytes too few",
+                                        sink->path, tensor->name, sink->left);
+}
+
+static lcal_status write_tensors(lcal__replace *file, const char *path,
+                                 const lcal__tensor *const *order, const lcal__tensor *tensors,
+                                 size_t count, lcal__tensor_fn *fn, void *context, lcal_error *err)
+{
+    lcal__tensor_sink sink = {
+        .file = file, .path = path, .buffer = lcal__alloc_aligned(BUFFER_SIZE, 1)};
+    lcal_status status = sink.buffer ? LCAL_OK : lcal__fail_nomem(err, path);
+    for (size_t i = 0; i < count && status == LCAL_OK; i++)
+        status = write_tensor(&sink, tensors, order[i], fn, context, err);
+    if (status == LCAL_OK)
+        status = flush(&sink, err);
+    lcal__free(sink.buffer);
+    return status;
 }
 
 static lcal_status write_file(const char *path, const lcal__strbuf *header,
@@ -162,8 +195,8 @@ static lcal_status write_file(const char *path, const lcal__strbuf *header,
     lcal_status status = lcal__replace_write(&file, length, sizeof(length), err);
     if (status == LCAL_OK)
         status = lcal__replace_write(&file, header->text, header->length, err);
-    for (size_t i = 0; i < count && status == LCAL_OK; i++)
-        status = write_tensor(&file, path, tensors, order[i], fn, context, err);
+    if (status == LCAL_OK)
+        status = write_tensors(&file, path, order, tensors, count, fn, context, err);
     if (status != LCAL_OK) {
         lcal__replace_abort(&file);
         return status;
