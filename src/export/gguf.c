@@ -2,10 +2,7 @@
  * Format gguf: a merged model for llama.cpp and the programs built on it, one file with tokenizer
  * and chat template.
  */
-#include "base/mem.h"
 #include "calib/composition_parts.h"
-#include "data/chat_template.h"
-#include "data/tokenizer_gguf_write.h"
 #include "export/gguf_weights.h"
 #include "export/rounding.h"
 
@@ -24,36 +21,20 @@ static lcal_status check(const lcal__exporting *job, lcal_error *err)
 }
 
 /* A model without one is of use to programs that bring their own ids. */
-static lcal_status put_tokenizer(const lcal__exporting *job, const lcal__hf_target *target,
+static lcal_status put_tokenizer(const lcal__exporting *job, const lcal__model_config *config,
                                  lcal__gguf_writer *out, lcal_error *err)
 {
     const char *path = lcal__composition_text_directory(job->model);
-    const lcal__tokenizer *tokenizer = NULL;
     bool found;
     LCAL_TRY(lcal__tokenizer_find(path, &found, err));
-    if (!found) {
-        lcal__log(job->log, LCAL_LOG_NOTICE,
-                  "%s: no tokenizer: the file will not hold one, and programs that load it can "
-                  "only be given ids",
-                  path);
-        lcal__gguf_put_text(out, "tokenizer.ggml.model", "none");
-        return LCAL_OK;
-    }
-    LCAL_TRY(lcal__composition_tokenizer(job->model, &tokenizer, err));
-    const lcal__model_config *config = &target->config;
-    char *template = NULL;
-    LCAL_TRY(lcal__chat_template_read(path, &template, err));
-    const lcal__tokenizer_gguf facts = {
-        .source = path,
-        .chat_template = template,
-        .vocab = config->vocab,
-        .stablelm = job->model->base.config.arch == LCAL__ARCH_STABLELM,
-        .ends = config->eos,
-        .end_count = config->eos_count,
-    };
-    lcal_status status = lcal__tokenizer_put_gguf(tokenizer, &facts, out, err);
-    lcal__free(template);
-    return status;
+    if (found)
+        return lcal__gguf_put_tokenizer(job, config, out, err);
+    lcal__log(job->log, LCAL_LOG_NOTICE,
+              "%s: no tokenizer: the file will not hold one, which most programs ask for; give one "
+              "with --tokenizer",
+              path);
+    lcal__gguf_put_text(out, "tokenizer.ggml.model", "none");
+    return LCAL_OK;
 }
 
 static lcal_status write_all(const lcal__exporting *job, const lcal__hf_target *target,
@@ -61,7 +42,7 @@ static lcal_status write_all(const lcal__exporting *job, const lcal__hf_target *
 {
     lcal__gguf_put_config(&target->config, lcal__export_ggml_type(job->type), out);
     LCAL_TRY(lcal__gguf_put_provenance(job, 0, out, err));
-    LCAL_TRY(put_tokenizer(job, target, out, err));
+    LCAL_TRY(put_tokenizer(job, &target->config, out, err));
     LCAL_TRY(lcal__gguf_add_weights(job, target, out, err));
     LCAL_TRY(lcal__gguf_writer_begin(out, err));
     LCAL_TRY(lcal__gguf_write_weights(job, target, out, err));

@@ -5,6 +5,8 @@
 
 #include "base/mem.h"
 #include "calib/composition_parts.h"
+#include "data/chat_template.h"
+#include "data/tokenizer_gguf_write.h"
 #include "export/provenance.h"
 
 #define LCAL_KEY_MAX 96
@@ -109,4 +111,43 @@ void lcal__gguf_put_config(const lcal__model_config *config, lcal__ggml_type typ
         lcal__gguf_put_bool(out, key_of(config, "use_parallel_residual", text),
                             config->parallel_residual);
     put_rope(config, out);
+}
+
+/* --- its tokenizer --------------------------------------------------------------------------- */
+
+lcal_status lcal__gguf_put_tokenizer(const lcal__exporting *job, const lcal__model_config *config,
+                                     lcal__gguf_writer *out, lcal_error *err)
+{
+    const char *path = lcal__composition_text_directory(job->model);
+    const lcal__tokenizer *tokenizer = NULL;
+    char *template = NULL;
+    LCAL_TRY(lcal__composition_tokenizer(job->model, &tokenizer, err));
+    LCAL_TRY(lcal__chat_template_read(path, &template, err));
+    const lcal__tokenizer_gguf facts = {
+        .source = path,
+        .vocab = config->vocab,
+        .stablelm = job->model->base.config.arch == LCAL__ARCH_STABLELM,
+        .ends = config->eos,
+        .end_count = config->eos_count,
+        .chat_template = template,
+    };
+    lcal_status status = lcal__tokenizer_put_gguf(tokenizer, &facts, out, err);
+    lcal__free(template);
+    return status;
+}
+
+lcal_status lcal__gguf_write_tokenizer(const lcal__exporting *job, const char *path,
+                                       lcal_error *err)
+{
+    lcal__gguf_writer out;
+    const lcal__model_config *config = &job->model->base.config;
+    lcal__gguf_writer_init(&out, path);
+    lcal__gguf_put_text(&out, "general.architecture", lcal__arch_name(config->arch));
+    lcal_status status = lcal__gguf_put_tokenizer(job, config, &out, err);
+    if (status == LCAL_OK)
+        status = lcal__gguf_writer_begin(&out, err);
+    if (status == LCAL_OK)
+        status = lcal__gguf_writer_commit(&out, err);
+    lcal__gguf_writer_free(&out);
+    return status;
 }

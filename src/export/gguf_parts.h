@@ -16,4 +16,12 @@ lcal_status lcal__gguf_put_provenance(const lcal__exporting *job, size_t rank,
 void lcal__gguf_put_config(const lcal__model_config *config, lcal__ggml_type type,
                            lcal__gguf_writer *out);
 
+/* The tokenizer and chat template of the composition, whose directory or file has one. */
+lcal_status lcal__gguf_put_tokenizer(const lcal__exporting *job, const lcal__model_config *config,
+                                     lcal__gguf_writer *out, lcal_error *err);
+
+/* A file of nothing else, which lcal finds in a model directory as tokenizer.gguf. */
+lcal_status lcal__gguf_write_tokenizer(const lcal__exporting *job, const char *path,
+                                       lcal_error *err);
+
 #endif

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "calib/composition_parts.h"
+#include "export/gguf_parts.h"
 #include "export/hf_weights.h"
 #include "export/rounding.h"
 #include "format/json.h"
@@ -132,12 +133,36 @@ static lcal_status copy_companions(const char *source, const char *directory, lc
     return LCAL_OK;
 }
 
-/* A tokenizer given as a file goes along under the name it has. */
-static lcal_status copy_tokenizer(const char *path, const char *directory, lcal_error *err)
+static bool is_gguf(const char *path)
 {
+    lcal__map map = {0};
+    const bool is = lcal__map_open(path, &map, NULL) == LCAL_OK && map.size >= 4
+                    && memcmp(map.data, "GGUF", 4) == 0;
+    lcal__map_close(&map);
+    return is;
+}
+
+/* Of a GGUF model, whose weights shall not go along. */
+static lcal_status extract_tokenizer(const lcal__exporting *job, const char *directory,
+                                     lcal_error *err)
+{
+    char *path = lcal__path_join(directory, "tokenizer.gguf");
+    lcal_status status =
+        path ? lcal__gguf_write_tokenizer(job, path, err) : lcal__fail_nomem(err, directory);
+    lcal__free(path);
+    return status;
+}
+
+/* A tokenizer given as a file goes along under the name it has. */
+static lcal_status copy_tokenizer(const lcal__exporting *job, const char *directory,
+                                  lcal_error *err)
+{
+    const char *path = lcal__composition_text_directory(job->model);
     const char *slash = strrchr(path, '/');
     if (!lcal__path_is_file(path))
         return copy_companions(path, directory, err);
+    if (is_gguf(path))
+        return extract_tokenizer(job, directory, err);
     char *source = lcal__path_dir(path);
     if (!source)
         return lcal__fail_nomem(err, path);
@@ -163,7 +188,7 @@ static lcal_status write(const lcal__exporting *job, const char *path, lcal_erro
         status = write_config(job, &target, path, err);
     lcal__hf_target_close(&target);
     if (status == LCAL_OK)
-        status = copy_tokenizer(lcal__composition_text_directory(job->model), path, err);
+        status = copy_tokenizer(job, path, err);
     if (status == LCAL_OK)
         status = copy_companions(job->model->base.directory, path, err);
     if (status == LCAL_OK)

@@ -272,16 +272,3 @@ lcal_status lcal__gguf_model_open(const char *path, lcal__model *out, lcal_error
         lcal__model_close(&model);
     return status;
 }
-
-lcal_status lcal__gguf_model_config(const char *path, lcal__model_config *out, lcal_error *err)
-{
-    lcal__map map = {0};
-    lcal__gguf file = {0};
-    LCAL_TRY(lcal__map_open(path, &map, err));
-    lcal_status status = lcal__gguf_parse(map.data, map.size, path, &file, err);
-    if (status == LCAL_OK)
-        status = lcal__gguf_config(&file, out, err);
-    lcal__gguf_free(&file);
-    lcal__map_close(&map);
-    return status;
-}

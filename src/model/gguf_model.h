@@ -16,9 +16,6 @@
  */
 lcal_status lcal__gguf_model_open(const char *path, lcal__model *out, lcal_error *err);
 
-/* Only the keys; factors of frequencies are left NULL. */
-lcal_status lcal__gguf_model_config(const char *path, lcal__model_config *out, lcal_error *err);
-
 /* A model on a parsed file, whose bytes must outlive it; directory and sha256 are left empty. */
 lcal_status lcal__gguf_model_fill(const lcal__gguf *file, lcal__model *out, lcal_error *err);
 

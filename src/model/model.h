@@ -49,7 +49,7 @@ typedef struct lcal__model {
 lcal_status lcal__model_open(const char *directory, const lcal_log *log, lcal__model *out,
                              lcal_error *err);
 
-/* Only config.json, or the keys of a GGUF file (then without factors of frequencies). */
+/* Only config.json. */
 lcal_status lcal__model_open_config(const char *directory, lcal__model_config *out,
                                     lcal_error *err);
 

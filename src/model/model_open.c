@@ -177,8 +177,6 @@ static lcal_status open_weights(lcal__model *model, const lcal_log *log, lcal_er
 
 lcal_status lcal__model_open_config(const char *directory, lcal__model_config *out, lcal_error *err)
 {
-    if (lcal__path_is_file(directory))
-        return lcal__gguf_model_config(directory, out, err);
     unsigned char *text = NULL;
     size_t size;
     char *path = lcal__path_join(directory, "config.json");
@@ -198,6 +196,9 @@ lcal_status lcal__model_open(const char *directory, const lcal_log *log, lcal__m
     lcal__model model = {0};
     if (lcal__path_is_file(directory))
         return lcal__gguf_model_open(directory, out, err);
+    if (!lcal__path_is_dir(directory))
+        return lcal__fail(err, LCAL_IO, "%s: cannot open: no such directory or GGUF file",
+                          directory);
     LCAL_TRY(lcal__model_open_config(directory, &model.config, err));
     model.directory = lcal__strdup(directory);
     lcal_status status =

@@ -22,7 +22,7 @@ static lcal_status open_model(lcal__session *s, const lcal_log *log, lcal_error 
 {
     const char *directory = s->settings->model;
     /* A base may be trained from nothing but its description. */
-    bool scratch = s->settings->method == LCAL__METHOD_BASE && !lcal__path_is_file(directory)
+    bool scratch = s->settings->method == LCAL__METHOD_BASE
                    && !has_file(directory, "model.safetensors")
                    && !has_file(directory, "model.safetensors.index.json");
     if (!scratch)
