@@ -124,6 +124,25 @@ static lcal_status check_kept(work *w)
     return status;
 }
 
+/* A zero byte becomes U+FFFD: prompts and most readers of JSON end there. */
+static lcal_status replace_zeros(lcal__answer *answer, lcal_error *err)
+{
+    lcal__strbuf clean = {0};
+    const char *text = answer->text.text, *end = text + answer->text.length;
+    for (const char *zero; (zero = memchr(text, '\0', (size_t)(end - text))); text = zero + 1) {
+        lcal__strbuf_add_bytes(&clean, text, (size_t)(zero - text));
+        lcal__strbuf_add(&clean, "\xEF\xBF\xBD");
+    }
+    lcal__strbuf_add_bytes(&clean, text, (size_t)(end - text));
+    if (clean.failed) {
+        lcal__strbuf_free(&clean);
+        return lcal__fail_nomem(err, "an answer");
+    }
+    lcal__strbuf_free(&answer->text);
+    answer->text = clean;
+    return LCAL_OK;
+}
+
 /* One pass over examples first..first+count-1; hashes [count] are of its prompts, or NULL. */
 static lcal_status run_pass(work *w, size_t pass, size_t first, size_t count,
                             const char *const *before, char (*hashes)[LCAL__SHA256_HEX],
@@ -141,6 +160,8 @@ static lcal_status run_pass(work *w, size_t pass, size_t first, size_t count,
         status = lcal__prompt_list_encode(&list, setup, prompts.items, count, w->err);
     if (status == LCAL_OK)
         status = lcal__answers_generate(setup, &list, out, w->err);
+    for (size_t i = 0; i < out->count && status == LCAL_OK; i++)
+        status = replace_zeros(&out->items[i], w->err);
     lcal__prompt_list_free(&list);
     lcal__prompts_free(&prompts);
     return status;
