@@ -186,6 +186,91 @@ def member(text, **options):
     return gzip.compress(text, mtime=0, **options)
 
 
+GGUF_U32, GGUF_F32, GGUF_STRING = 4, 6, 8
+
+
+def gguf(keys, tensors):
+    """tensors: name -> (extents, the fastest first, type, bytes); keys: name -> (type, value)."""
+    def text(value):
+        return struct.pack("<Q", len(value)) + value.encode()
+
+    out = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(keys))
+    for name, (kind, value) in keys.items():
+        out += text(name) + struct.pack("<I", kind)
+        out += text(value) if kind == GGUF_STRING else struct.pack("<f" if kind == GGUF_F32 else "<I", value)
+    data = b""
+    for name, (extents, kind, content) in tensors.items():
+        out += text(name) + struct.pack(f"<I{len(extents)}QIQ", len(extents), *extents, kind, len(data))
+        data += content + bytes(-len(content) % 32)
+    return out + bytes(-len(out) % 32) + data
+
+
+def gguf_tensor(extents, kind="F32"):
+    count = 1
+    for extent in extents:
+        count *= extent
+    values = [(i % 7 - 3) / 4 for i in range(count)]
+    if kind == "F32":
+        return extents, 0, struct.pack(f"<{count}f", *values)
+    if kind == "F16":
+        return extents, 1, struct.pack(f"<{count}e", *values)
+    return extents, 8, b"".join(struct.pack("<e32b", 0.25, *range(-16, 16)) for _ in range(count // 32))
+
+
+def gguf_model(kind="F32", hidden=4, arch="llama", factors=False, bias=False, **changed):
+    head_dim = hidden // 2
+    sizes = {"context_length": 8, "embedding_length": hidden, "block_count": 1, "feed_forward_length": hidden,
+             "attention.head_count": 2, "attention.head_count_kv": 1}
+    keys = {"general.architecture": (GGUF_STRING, arch)}
+    keys |= {f"{arch}.{name}": (GGUF_U32, changed.get(name, size)) for name, size in sizes.items()}
+    rms = "" if arch == "stablelm" else "rms_"
+    keys[f"{arch}.attention.layer_norm_{rms}epsilon"] = (GGUF_F32, 1e-5)
+    norm = ["weight", "bias"] if arch == "stablelm" else ["weight"]
+    tensors = {"token_embd.weight": gguf_tensor([hidden, 3], kind)}
+    for name in ("attn_norm", "ffn_norm"):
+        tensors |= {f"blk.0.{name}.{half}": gguf_tensor([hidden]) for half in norm}
+    for name, rows in (("attn_q", hidden), ("attn_k", head_dim), ("attn_v", head_dim), ("attn_output", hidden),
+                       ("ffn_gate", hidden), ("ffn_up", hidden), ("ffn_down", hidden)):
+        tensors[f"blk.0.{name}.weight"] = gguf_tensor([hidden, rows], kind)
+        if bias:
+            tensors[f"blk.0.{name}.bias"] = gguf_tensor([rows])
+    tensors |= {f"output_norm.{half}": gguf_tensor([hidden]) for half in norm}
+    if factors:
+        tensors["rope_freqs.weight"] = [head_dim // 2], 0, struct.pack("<f", 2.0) * (head_dim // 2)
+    return keys, tensors
+
+
+def gguf_adapter(**changed):
+    keys = {"general.type": (GGUF_STRING, "adapter"), "adapter.type": (GGUF_STRING, "lora"),
+            "general.architecture": (GGUF_STRING, "llama"), "adapter.lora.alpha": (GGUF_F32, 4.0)}
+    tensors = {"blk.0.attn_q.weight.lora_a": gguf_tensor([4, 2]), "blk.0.attn_q.weight.lora_b": gguf_tensor([2, 4]),
+               "blk.0.attn_v.weight.lora_a": gguf_tensor([4, 1], "F16"),
+               "blk.0.attn_v.weight.lora_b": gguf_tensor([1, 2], "F16")}
+    return keys, {name: tensor for name, tensor in {**tensors, **changed}.items() if tensor}
+
+
+def make_gguf():
+    model, without = gguf_model(), gguf_model()
+    del without[1]["blk.0.attn_v.weight"]
+    seeds = {
+        "ok_model": gguf(*model),
+        "ok_model_f16": gguf(*gguf_model("F16", bias=True, factors=True)),
+        "ok_model_q8": gguf(*gguf_model("Q8_0", hidden=32)),
+        "ok_model_stablelm": gguf(*gguf_model(arch="stablelm")),
+        "ok_adapter": gguf(*gguf_adapter()),
+        "bad_cut": gguf(*model)[:-40],
+        "bad_layers": gguf(*gguf_model(block_count=65536)),
+        "bad_heads": gguf(*gguf_model(**{"attention.head_count": 0})),
+        "bad_heads_overflow": gguf(*gguf_model(**{"attention.head_count": 2**32 - 1})),
+        "bad_missing": gguf(*without),
+        "bad_half": gguf(*gguf_adapter(**{"blk.0.attn_v.weight.lora_b": None})),
+        "bad_rank": gguf(*gguf_adapter(**{"blk.0.attn_q.weight.lora_a": gguf_tensor([4, 3])})),
+        "bad_layer": gguf(*gguf_adapter(**{"blk.1.attn_q.weight.lora_a": gguf_tensor([4, 2])})),
+    }
+    for name, content in seeds.items():
+        write("gguf", name, content)
+
+
 def make_gzip():
     example = b'{"input_ids":[1,2,3,4],"labels":[-100,-100,3,4]}\n'
     rest = b'{"input_ids":[5,6],"labels":[-100,6]}'
@@ -206,3 +291,4 @@ make_tokenizer()
 make_tokenizer_cache()
 make_llama2c()
 make_gzip()
+make_gguf()
