@@ -144,7 +144,7 @@ static lcal_status exchange(const lcal__dir_replace *d, lcal_error *err)
     return status;
 }
 
-static lcal_status give_name(lcal__dir_replace *d, lcal_error *err)
+static lcal_status give_name(lcal__dir_replace *d, const char *parent, lcal_error *err)
 {
     LCAL_TRY(sync_path(d->temporary, err));
     /* An empty directory gives way by itself. */
@@ -157,17 +157,16 @@ static lcal_status give_name(lcal__dir_replace *d, lcal_error *err)
     } else {
         return fail_io(err, "rename its new version over", d->path);
     }
-    char *parent = lcal__path_dir(d->path);
-    if (!parent)
-        return lcal__fail_nomem(err, d->path);
-    lcal_status status = sync_path(parent, err);
-    lcal__free(parent);
-    return status;
+    return sync_path(parent, err);
 }
 
 lcal_status lcal__dir_replace_commit(lcal__dir_replace *directory, lcal_error *err)
 {
-    lcal_status status = give_name(directory, err);
+    /* Before the rename: afterwards memory must not be what is missing. */
+    char *parent = lcal__path_dir(directory->path);
+    lcal_status status =
+        parent ? give_name(directory, parent, err) : lcal__fail_nomem(err, directory->path);
+    lcal__free(parent);
     /* What has the temporary name now is the old directory, or the new one that failed. */
     lcal__dir_replace_abort(directory);
     return status;

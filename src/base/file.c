@@ -170,11 +170,8 @@ lcal_status lcal__replace_write(lcal__replace *file, const void *data, size_t si
     return write_all(file->fd, file->path, data, size, err);
 }
 
-static lcal_status sync_directory(const char *path, lcal_error *err)
+static lcal_status sync_directory(const char *directory, lcal_error *err)
 {
-    char *directory = lcal__path_dir(path);
-    if (!directory)
-        return lcal__fail_nomem(err, path);
     lcal_status status = LCAL_OK;
     int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     /* Some file systems cannot sync a directory (EINVAL): the rename is then as durable as it gets.
@@ -183,14 +180,15 @@ static lcal_status sync_directory(const char *path, lcal_error *err)
         status = fail_io(err, "sync the directory", directory);
     if (fd >= 0)
         close(fd);
-    lcal__free(directory);
     return status;
 }
 
 lcal_status lcal__replace_commit(lcal__replace *file, lcal_error *err)
 {
-    lcal_status status = LCAL_OK;
-    if (fsync(file->fd) != 0)
+    /* Before the rename: afterwards memory must not be what is missing. */
+    char *directory = lcal__path_dir(file->path);
+    lcal_status status = directory ? LCAL_OK : lcal__fail_nomem(err, file->path);
+    if (status == LCAL_OK && fsync(file->fd) != 0)
         status = fail_io(err, "sync", file->path);
     if (close(file->fd) != 0 && status == LCAL_OK)
         status = fail_io(err, "close", file->path);
@@ -200,8 +198,9 @@ lcal_status lcal__replace_commit(lcal__replace *file, lcal_error *err)
     if (status == LCAL_OK) {
         lcal__free(file->temporary);
         file->temporary = NULL;
-        status = sync_directory(file->path, err);
+        status = sync_directory(directory, err);
     }
+    lcal__free(directory);
     lcal__replace_abort(file);
     return status;
 }

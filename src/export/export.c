@@ -200,21 +200,25 @@ static lcal_status write_directory(const lcal__exporting *job, const lcal__expor
 {
     lcal__dir_replace directory;
     LCAL_TRY(lcal__dir_replace_begin(path, &directory, err));
+    sizes s = {directory.temporary, job->report};
     lcal_status status = row->write(job, directory.temporary, err);
+    if (status == LCAL_OK)
+        status = lcal__dir_visit(directory.temporary, add_size, &s, err);
     if (status == LCAL_OK)
         status = lcal__dir_replace_commit(&directory, err);
     else
         lcal__dir_replace_abort(&directory);
-    sizes s = {path, job->report};
-    return status == LCAL_OK ? lcal__dir_visit(path, add_size, &s, err) : status;
+    return status;
 }
 
 static lcal_status write_file(const lcal__exporting *job, const lcal__export_format *row,
                               const char *path, lcal_error *err)
 {
-    sizes s = {"", job->report};
+    int64_t changed;
     LCAL_TRY(row->write(job, path, err));
-    return add_size(&s, path, err);
+    lcal__path_facts(path, &job->report->bytes, &changed);
+    job->report->files = 1;
+    return LCAL_OK;
 }
 
 static lcal_status run(lcal__exporting *job, const char *path, lcal_error *err)
