@@ -8,13 +8,15 @@ import math
 import pathlib
 import re
 import struct
+import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from lcal_tool import MODELS, config, contents, examples, run, succeed, write_jsonl  # noqa: E402
+from lcal_tool import MODELS, TOOL, config, contents, examples, run, succeed, write_jsonl  # noqa: E402
 from safetensors_strict import read_safetensors  # noqa: E402
 
 TOLERANCE = 2e-5  # of the spread of the logits
@@ -415,6 +417,37 @@ class Export(unittest.TestCase):
         self.assertEqual(contents(out), before)
         self.assertEqual(sorted(path.name for path in out.parent.iterdir()), ["calibration", "out"])
         self.assertEqual(run("export", source, "--to", "calibration", "/dev/full").returncode, 2)
+
+    def test_kill(self):
+        """Killed at any moment, there is the old export or the new one, whole."""
+        source, out = self.trained("tiny-llama3", "lcpp"), self.new("out")
+        versions = []
+        for dtype in ("f16", "f32"):
+            succeed("export", source, "--to", "hf", "--dtype", dtype, "--overwrite", out)
+            versions.append(contents(out))
+        for step in range(12):
+            dtype = ("f16", "f32")[step % 2]
+            process = subprocess.Popen([TOOL, "export", source, "--to", "hf", "--dtype", dtype, "--overwrite", out],
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(0.004 * step)
+            process.kill()
+            process.wait()
+            self.assertIn(contents(out), versions)
+        succeed("export", source, "--to", "hf", "--dtype", "f16", "--overwrite", out)
+        self.assertEqual(contents(out), versions[0])
+
+    def test_biases_merge_by_sums_only(self):
+        source, out = self.trained("tiny-llama3", "output"), self.new("peft")
+        succeed("export", source, "--to", "peft", out)
+        model = MODELS / "tiny-llama3"
+        named = ["--model", model, "--adapter", f"{out}:0.5", "--adapter", f"{out}:0.5"]
+        for rule in ("ties", "svd", "slerp", "peft-linear"):
+            refused = run("merge", *named, "--merge", rule, "--rank", 4, self.new("merged"))
+            self.assertEqual(refused.returncode, 2, rule)
+            self.assertIn("has biases (lora_bias)", refused.stderr)
+        merged = self.new("merged")
+        succeed("merge", *named, merged)
+        self.equal(scores(self.rows, "--run", source), scores(self.rows, "--model", model, "--adapter", merged))
 
     def test_broken_inputs(self):
         model = MODELS / "tiny-llama3"
