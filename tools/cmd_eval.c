@@ -125,6 +125,8 @@ static int run(const cli_call *call)
     lcal_eval_report_free(&report);
     if (status != LCAL_OK)
         return exit_failure("eval", &err);
+    if (interrupted)
+        fputs("lcal eval: interrupted; the same command goes on\n", stderr);
     return interrupted ? EXIT_INTERRUPTED : 0;
 }
 
