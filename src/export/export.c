@@ -6,6 +6,7 @@
 #include "base/dir_replace.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "calib/composition_parts.h"
 #include "model/adapter_names.h"
 
 static const lcal__export_format *const rows[] = {
@@ -173,6 +174,35 @@ static lcal_status check_directory(const char *path, bool overwrite, lcal_error 
                                   "%s: exists; give another name, or ask to overwrite it", path);
 }
 
+static lcal_status check_source(const char *target, const char *source, lcal_error *err)
+{
+    char *absolute = source ? lcal__path_absolute(source) : NULL;
+    if (!source)
+        return LCAL_OK;
+    if (!absolute)
+        return lcal__fail_nomem(err, source);
+    const bool same = strcmp(target, absolute) == 0;
+    lcal__free(absolute);
+    return same ? lcal__fail(err, LCAL_INVALID,
+                             "%s: what is exported is made from it; give another name", source)
+                : LCAL_OK;
+}
+
+/* Nothing may take the place of what it is made from. */
+static lcal_status check_sources(const lcal__composition *model, const char *path, lcal_error *err)
+{
+    char *target = lcal__path_absolute(path);
+    if (!target)
+        return lcal__fail_nomem(err, path);
+    lcal_status status = check_source(target, model->base.directory, err);
+    for (size_t i = 0; i < model->adapters.count && status == LCAL_OK; i++)
+        status = check_source(target, model->adapters.uses[i].adapter->directory, err);
+    if (status == LCAL_OK)
+        status = check_source(target, model->calibration_path, err);
+    lcal__free(target);
+    return status;
+}
+
 static lcal_status check_target(const lcal__export_format *row, const char *path, bool overwrite,
                                 lcal_error *err)
 {
@@ -225,6 +255,7 @@ static lcal_status run(lcal__exporting *job, const char *path, lcal_error *err)
 {
     const lcal__export_format *row = rows[job->options->format];
     lcal__update update;
+    LCAL_TRY(check_sources(job->model, path, err));
     LCAL_TRY(check_target(row, path, job->options->overwrite, err));
     LCAL_TRY(lcal__update_open(job->model, &update, err));
     job->update = &update;

@@ -389,6 +389,10 @@ class Export(unittest.TestCase):
         kept = contents(out)
         self.assertEqual(run("export", source, "--to", "peft", "--overwrite", out).returncode, 5)
         self.assertEqual(contents(out), kept)
+        for form, path in (("peft", out), ("hf", out.parent / "." / "out"), ("peft", f"{out}/")):
+            own = run("export", "--model", MODELS / "tiny-llama3", "--adapter", out, "--to", form, "--overwrite", path)
+            self.assertEqual(own.returncode, 2)
+            self.assertIn("is made from it", own.stderr)
         other = self.new("other")
         other.mkdir()
         (other / "thesis.txt").write_text("mine")
