@@ -170,7 +170,7 @@ static int run(const cli_call *call)
 
 static const cli_option options[] = {
     {"to", CLI_CHOICE, offsetof(values, to), "FORMAT", .required = true, .words = formats,
-     .help = "Form of the result; see below."},
+     .help = "Form of the result, as listed above."},
     {"dtype", CLI_CHOICE, offsetof(values, dtype), "TYPE", .words = dtypes, .fallback = "auto",
      .help = "Type of the numbers written. auto: f16 for compact files, f32 for adapters, the "
              "base's own for models."},

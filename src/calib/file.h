@@ -16,6 +16,9 @@
 #define LCAL__CALIB_FORMAT "lcal-calibration"
 #define LCAL__CALIB_FORMAT_VERSION 1
 
+/* Key of safetensors metadata where adapters and models that lcal made tell what from, as JSON. */
+#define LCAL__PROVENANCE_KEY "lcal"
+
 /* A frozen adapter that a calibration was trained with. */
 typedef struct lcal__calib_adapter {
     char *name; /* last part of its path, for people; sha256 is what identifies it */

@@ -3,9 +3,7 @@
 #define LCAL_EXPORT_PROVENANCE_H
 
 #include "calib/composition.h"
-
-/* Key of safetensors metadata that the text goes under. */
-#define LCAL__PROVENANCE_KEY "lcal"
+#include "calib/file.h"
 
 /*
  * {"base_sha256", "merge": {rule and options}, "adapters": [{"name", "sha256", "weight"}],

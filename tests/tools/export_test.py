@@ -218,8 +218,8 @@ class Export(unittest.TestCase):
     def test_verify(self):
         data = {"data__valid": self.rows}
         source = self.trained("tiny-llama3", "output", **data)
-        for form, kind in (("peft", "adapter"), ("hf", "model"), ("calibration", "calibration")):
-            out = self.new(form)
+        for form, kind in (("peft", "adapter"), ("hf", "model"), ("gguf", "model"), ("calibration", "calibration")):
+            out = self.new(f"out.{form}")
             succeed("export", source, "--to", form, "--dtype", "f32", out)
             found = json.loads(succeed("verify", out, "--against", source, "--json", "--tolerance", TOLERANCE))
             self.assertEqual((found["kind"], found["data"], found["examples"]), (kind, "validation", 4))
@@ -230,6 +230,10 @@ class Export(unittest.TestCase):
         other = self.trained("tiny-llama3", "lcpp")
         text = succeed("verify", other / "calibration.h5", "--against", other)
         self.assertIn("training examples", text)
+        out = self.new("out.gguf")
+        succeed("export", other, "--to", "gguf-lora", out)
+        found = json.loads(succeed("verify", out, "--against", other, "--json", "--tolerance", TOLERANCE))
+        self.assertEqual(found["kind"], "adapter")
         out = self.new("peft")
         succeed("export", other, "--to", "peft", out)
         failed = run("verify", out, "--against", source, "--tolerance", 1e-3, "--limit", 2, "--json")
@@ -272,6 +276,7 @@ class Export(unittest.TestCase):
             self.assertEqual(metadata["format"], "pt")
             made = json.loads(metadata["lcal"])
             self.assertEqual([a["weight"] for a in made["adapters"]], [0.75, 1.25])
+            self.assertEqual(json.loads(succeed("inspect", out, "--json"))["weights"]["made_from"], made)
             facts = json.loads((out / "adapter_config.json").read_text())
             self.assertEqual(facts["base_model_name_or_path"], "org/base")
             self.assertEqual((facts["peft_type"], facts["task_type"]), ("LORA", "CAUSAL_LM"))
