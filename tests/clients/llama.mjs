@@ -24,8 +24,9 @@ const llama = await getLlama({
 });
 
 function logSoftmax(logits) {
-    const most = Math.max(...logits);
-    let sum = 0;
+    let most = -Infinity, sum = 0;
+    for (const value of logits)
+        most = Math.max(most, value);
     for (const value of logits)
         sum += Math.exp(value - most);
     const shift = most + Math.log(sum);
