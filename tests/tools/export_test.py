@@ -458,6 +458,16 @@ class Export(unittest.TestCase):
         succeed("merge", *named, merged)
         self.equal(scores(self.rows, "--run", source), scores(self.rows, "--model", model, "--adapter", merged))
 
+    def test_training_on_biases(self):
+        """An adapter with biases is one to train on: columns scale its input, never its bias."""
+        out = self.new("peft")
+        succeed("export", self.trained("tiny-qwen2", "output"), "--to", "peft", out)
+        adapters = [{"path": str(out), "weight": 0.5}, {"path": str(MODELS / "tiny-qwen2" / "lora_b")}]
+        for method in ("columns", "lcpp"):
+            source, again = self.trained("tiny-qwen2", method, adapters=adapters), self.new("peft")
+            succeed("export", source, "--to", "peft", again)
+            succeed("verify", again, "--against", source, "--tolerance", TOLERANCE, "--limit", 4)
+
     def test_broken_inputs(self):
         model = MODELS / "tiny-llama3"
         calibration = self.trained("tiny-llama3", "lcpp") / "calibration.h5"
