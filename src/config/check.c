@@ -114,6 +114,11 @@ static void check_method(lcal__reader *reader)
         lcal__problems_add(&reader->problems, place_of(reader, "method"),
                            "key method: columns merges adapters and needs at least one in "
                            "adapters, found none");
+    if (settings->method == LCAL__METHOD_COLUMNS
+        && settings->columns.objective == LCAL__OBJECTIVE_DISTILL)
+        lcal__problems_add(&reader->problems, place_of(reader, "columns.objective"),
+                           "key columns.objective: distill has a teacher for each task, which only "
+                           "`lcal eval --method dam` opens");
     if (settings->method == LCAL__METHOD_BASE && settings->adapter_count > 0)
         lcal__problems_add(&reader->problems, place_of(reader, "adapters"),
                            "key adapters: method base trains a model without adapters, found %zu; "

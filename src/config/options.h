@@ -14,7 +14,7 @@
 #define LCAL__CONFIG_ADAPTERS_MAX 64
 #define LCAL__CONFIG_WEIGHT_MAX 1000.0 /* of an adapter, either sign */
 #define LCAL__OPTION_WORDS_MAX 16
-#define LCAL__OPTION_COUNT 77 /* keys; checked against the table */
+#define LCAL__OPTION_COUNT 81 /* keys; checked against the table */
 
 typedef enum lcal__option_kind {
     LCAL__OPTION_INTEGER, /* uint64_t */

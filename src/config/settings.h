@@ -57,7 +57,10 @@ typedef enum lcal__policy {
     LCAL__POLICY_TRUNCATE,
     LCAL__POLICY_ERROR
 } lcal__policy;
-typedef enum lcal__objective { LCAL__OBJECTIVE_SUPERVISED } lcal__objective;
+typedef enum lcal__objective {
+    LCAL__OBJECTIVE_SUPERVISED,
+    LCAL__OBJECTIVE_DISTILL
+} lcal__objective;
 typedef enum lcal__template {
     LCAL__TEMPLATE_AUTO,
     LCAL__TEMPLATE_RAW,
@@ -117,6 +120,8 @@ typedef struct lcal__settings {
     } lora;
     struct {
         lcal__objective objective;
+        char *main_train, *aux_train; /* "": none */
+        double temperature, overlap;
     } columns;
     struct {
         char *train;

@@ -27,6 +27,14 @@
 typedef void lcal__logits_fn(void *user, size_t first, size_t count, const float *logits);
 
 /* What one run of a tape is given besides its values. */
+/*
+ * A loss in place of the cross-entropy: turns the logits [count, vocab] of rows first.. of the
+ * batch into losses [count] and, where `gradient`, in place into their gradients, times row_weight.
+ */
+typedef void lcal__criterion_fn(void *user, const lcal__exec *exec, size_t first, size_t count,
+                                size_t vocab, float row_weight, bool gradient, float *logits,
+                                float *losses);
+
 typedef struct lcal__feed {
     const lcal__batch *batch;
     float row_weight; /* factor of every row's loss in the gradient: 1 / (counted labels of the
@@ -35,7 +43,9 @@ typedef struct lcal__feed {
                    none; or NULL */
     lcal__logits_fn *logits; /* or NULL */
     void *logits_user;
-    double loss_sum; /* out: sum of nll */
+    lcal__criterion_fn *criterion; /* NULL: cross-entropy with the batch's targets */
+    void *criterion_user;
+    double loss_sum; /* out: sum of nll, or of the criterion's losses */
 } lcal__feed;
 
 /* Sizes a tape is planned for; a batch may be smaller in each. */

@@ -140,7 +140,11 @@ static void forward(const lcal__op_attr *attr, const lcal__op_run *run)
             .nll = s.nll,
             .gradient = run->training && (run->in[0].dx || attr->weight_grad),
         };
-        lcal__for_rows(run->exec, count, vocab, loss_rows, &job);
+        if (feed->criterion)
+            feed->criterion(feed->criterion_user, run->exec, first, count, vocab, feed->row_weight,
+                            job.gradient, s.logits, s.nll);
+        else
+            lcal__for_rows(run->exec, count, vocab, loss_rows, &job);
         if (job.gradient)
             chunk_gradients(attr, run, &s, first, count);
         for (size_t r = 0; r < count; r++)

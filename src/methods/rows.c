@@ -121,9 +121,10 @@ static const lcal__row rows[] = {
     },
     {
         .shown = {"dam", "DAM/ZipLoRA", TRAINED, "W + sum w_i s_i B_i A_i diag(m_i), m_i trained",
-                  "Shah et al. 2023 (arXiv 2311.13600), Choshen et al. 2024 (DAM)",
+                  "Shah et al. 2023 (arXiv 2311.13600), Gauthier-Caron et al. 2024 (arXiv "
+                  "2410.08371)",
                   "columns.*, " TRAIN_KEYS, "training; " ONE_PASS},
-        .prepare = lcal__prepare_trained,
+        .prepare = lcal__prepare_columns,
         .needs = LCAL__NEEDS_TRAIN | LCAL__NEEDS_OUT,
         .adapters_min = 1,
         .adapters_max = MANY,

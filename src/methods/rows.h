@@ -30,6 +30,10 @@ struct lcal__row {
 /* NULL where there is none of that name. */
 const lcal__row *lcal__row_find(const char *name);
 
+/* The rule that a trained row's adapters are merged by: the configuration's; the exact sum where
+ * the row trains the adapters' columns, or has no adapters. */
+lcal__merge_rule lcal__row_rule(const lcal__job *job);
+
 lcal__prepare_fn lcal__prepare_adapters; /* single.c: base and some adapters, unmerged */
 lcal__prepare_fn lcal__prepare_shots;    /* shots.c: base, examples in the prompt */
 lcal__prepare_fn lcal__prepare_merge;    /* single.c: adapters merged by a rule */
@@ -37,6 +41,7 @@ lcal__prepare_fn lcal__prepare_two;      /* single.c: one adapter after the othe
 lcal__prepare_fn lcal__prepare_cocktail; /* cocktail.c */
 lcal__prepare_fn lcal__prepare_lorahub;  /* lorahub.c */
 lcal__prepare_fn lcal__prepare_shared;   /* shared.c */
+lcal__prepare_fn lcal__prepare_columns;  /* shared.c */
 lcal__prepare_fn lcal__prepare_trained;  /* trained.c */
 
 #endif

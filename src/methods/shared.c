@@ -1,8 +1,8 @@
 /*
- * Rows whose calibration several sub-tasks share. Step i trains on a batch of sub-task i modulo
- * their number, over that one's merged adapters; values, moments and counters are one set, which
- * goes from trainer to trainer. The result is a file for each sub-task: the same numbers, with the
- * adapters that they were trained with.
+ * Rows that are trained on several tasks in turn. Step i trains on a batch of task i modulo their
+ * number, over that one's merged adapters; values, moments and counters are one set, which goes
+ * from trainer to trainer. The result is a file for each task: the same numbers, with the adapters
+ * that they were trained with.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "methods/members.h"
 #include "methods/rows.h"
+#include "methods/teacher.h"
 #include "train/result.h"
 #include "train/trainer_parts.h"
 
@@ -21,7 +22,10 @@ typedef struct shared {
     const lcal__job *job;
     char *directory;
     lcal__members members;
-    lcal_trainer **trainers; /* [members.count] */
+    lcal_trainer **trainers;  /* [members.count] */
+    bool distills;            /* each member has a teacher */
+    lcal__stage *schools;     /* [members.count] the teachers' models */
+    lcal__teacher **teachers; /* [members.count] */
     lcal_error *err;
 } shared;
 
@@ -181,6 +185,26 @@ static lcal_status open_trainers(shared *s)
     return LCAL_OK;
 }
 
+/* Each task's adapter, alone, teaches the trainer that has its data. */
+static lcal_status open_teachers(shared *s)
+{
+    const lcal__settings *settings = s->job->settings;
+    s->schools = lcal__calloc(s->members.count, sizeof(*s->schools));
+    s->teachers = lcal__calloc(s->members.count, sizeof(*s->teachers));
+    if (!s->schools || !s->teachers)
+        return lcal__fail_nomem(s->err, "teachers");
+    for (size_t i = 0; i < s->members.count; i++) {
+        lcal__changes changes = {0};
+        lcal__changes_adapters(&changes, settings, s->members.items[i].teacher, 1, NULL);
+        lcal__changes_merge(&changes, LCAL__MERGE_CONCAT);
+        LCAL_TRY(lcal__stage_open(s->job, &s->schools[i], &changes, s->err));
+        LCAL_TRY(lcal__teacher_open(s->schools[i].passes[0], s->trainers[i],
+                                    settings->columns.temperature, settings->columns.overlap,
+                                    &s->teachers[i], s->err));
+    }
+    return LCAL_OK;
+}
+
 /* The files of the sub-tasks, then the mark that they are all there. */
 static lcal_status finish(shared *s)
 {
@@ -210,6 +234,8 @@ static lcal_status train(shared *s, bool *interrupted)
         checkpoint ? lcal__dir_make(s->directory, s->err) : lcal__fail_nomem(s->err, s->directory);
     if (status == LCAL_OK)
         status = open_trainers(s);
+    if (status == LCAL_OK && s->distills)
+        status = open_teachers(s);
     if (status == LCAL_OK && !s->job->options->overwrite && lcal__path_is_file(checkpoint))
         status = resume(s, checkpoint);
     lcal__free(checkpoint);
@@ -258,7 +284,7 @@ static lcal_status open_model(shared *s, lcal__stage *stage)
     char *path = result_path(s, s->members.own);
     if (!path)
         return lcal__fail_nomem(s->err, s->directory);
-    lcal__changes_merge(&changes, s->job->settings->merge.method);
+    lcal__changes_merge(&changes, lcal__row_rule(s->job));
     lcal_status status = lcal__stage_open(s->job, stage, &changes, s->err);
     if (status == LCAL_OK)
         status = lcal_model_calibrate(stage->passes[0], path, s->err);
@@ -274,7 +300,8 @@ static lcal_status prepare(shared *s, lcal__stage *stage)
 {
     const lcal__job *job = s->job;
     bool done;
-    LCAL_TRY(lcal__members_open(job, &s->members, s->err));
+    LCAL_TRY(s->distills ? lcal__members_open_tasks(job, &s->members, s->err)
+                         : lcal__members_open(job, &s->members, s->err));
     if (job->options->plan_only) {
         LCAL_TRY(lcal_train_dry_run(s->members.items[s->members.own].config,
                                     job->options->hooks.log, &stage->plan, s->err));
@@ -287,17 +314,41 @@ static lcal_status prepare(shared *s, lcal__stage *stage)
     return stage->interrupted ? LCAL_OK : open_model(s, stage);
 }
 
-lcal_status lcal__prepare_shared(const lcal__job *job, lcal__stage *stage, lcal_error *err)
+static void close_all(shared *s)
 {
-    shared s = {.job = job, .err = err};
+    for (size_t i = 0; s->teachers && i < s->members.count; i++)
+        lcal__teacher_close(&s->teachers[i]);
+    for (size_t i = 0; s->schools && i < s->members.count; i++)
+        lcal__stage_free(&s->schools[i]);
+    for (size_t i = 0; s->trainers && i < s->members.count; i++)
+        lcal_trainer_close(&s->trainers[i]);
+    lcal__free(s->teachers);
+    lcal__free(s->schools);
+    lcal__free(s->trainers);
+    lcal__members_close(&s->members);
+    lcal__free(s->directory);
+}
+
+static lcal_status prepare_turns(const lcal__job *job, bool distills, lcal__stage *stage,
+                                 lcal_error *err)
+{
+    shared s = {.job = job, .distills = distills, .err = err};
     s.directory =
         job->options->shared ? lcal__strdup(job->options->shared) : lcal__job_path(job, "run");
     lcal_status status =
         s.directory ? prepare(&s, stage) : lcal__fail_nomem(err, job->row->shown.name);
-    for (size_t i = 0; s.trainers && i < s.members.count; i++)
-        lcal_trainer_close(&s.trainers[i]);
-    lcal__free(s.trainers);
-    lcal__members_close(&s.members);
-    lcal__free(s.directory);
+    close_all(&s);
     return status;
+}
+
+lcal_status lcal__prepare_shared(const lcal__job *job, lcal__stage *stage, lcal_error *err)
+{
+    return prepare_turns(job, false, stage, err);
+}
+
+lcal_status lcal__prepare_columns(const lcal__job *job, lcal__stage *stage, lcal_error *err)
+{
+    if (job->settings->columns.objective == LCAL__OBJECTIVE_DISTILL)
+        return prepare_turns(job, true, stage, err);
+    return lcal__prepare_trained(job, stage, err);
 }

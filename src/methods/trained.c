@@ -5,6 +5,13 @@
 #include "config/run_files.h"
 #include "methods/rows.h"
 
+lcal__merge_rule lcal__row_rule(const lcal__job *job)
+{
+    const lcal__row *row = job->row;
+    const bool summed = row->method == LCAL__METHOD_COLUMNS || !row->frozen_adapters;
+    return summed ? LCAL__MERGE_CONCAT : job->settings->merge.method;
+}
+
 /* What the row trains, on what, in `run`. */
 static lcal_status derive(const lcal__job *job, const char *run, lcal_config **out, lcal_error *err)
 {
@@ -14,9 +21,7 @@ static lcal_status derive(const lcal__job *job, const char *run, lcal_config **o
     lcal__changes_add(&changes, "method=%s", lcal__method_name(row->method));
     if (!row->frozen_adapters)
         lcal__changes_adapters(&changes, job->settings, 0, 0, NULL);
-    /* Columns scale the adapters themselves; without adapters there is nothing to merge. */
-    const bool summed = row->method == LCAL__METHOD_COLUMNS || !row->frozen_adapters;
-    lcal__changes_merge(&changes, summed ? LCAL__MERGE_CONCAT : job->settings->merge.method);
+    lcal__changes_merge(&changes, lcal__row_rule(job));
     lcal_status status = lcal__derive(job->config, LCAL_FOR_RUN, &changes, out, err);
     lcal__changes_free(&changes);
     return status;

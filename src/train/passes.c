@@ -149,6 +149,15 @@ static double run_tape(lcal__tape *tape, const lcal__batch *batch, size_t labels
     return feed.loss_sum;
 }
 
+static double run_training(const lcal__passes *passes, const lcal__batch *batch, size_t labels)
+{
+    lcal__feed feed = {.batch = batch, .row_weight = (float)(1.0 / (double)labels)};
+    if (passes->teach)
+        passes->teach(passes->teach_user, batch, &feed);
+    lcal__tape_run(passes->train, &feed);
+    return feed.loss_sum;
+}
+
 /* Document `index` of a batch alone. *row is the batch's first row of that document, and then of
  * the next one. */
 static void take_document(const lcal__batch *batch, size_t index, size_t *row, lcal__batch *out)
@@ -172,10 +181,10 @@ static double run_batch(lcal__passes *passes, size_t labels)
 {
     double loss = 0.0;
     if (!passes->single.ids)
-        return run_tape(passes->train, &passes->batch, labels);
+        return run_training(passes, &passes->batch, labels);
     for (size_t d = 0, row = 0; d < passes->batch.documents; d++) {
         take_document(&passes->batch, d, &row, &passes->single);
-        loss += run_tape(passes->train, &passes->single, labels);
+        loss += run_training(passes, &passes->single, labels);
     }
     return loss;
 }
@@ -199,6 +208,8 @@ lcal__pass_sums lcal__passes_step(lcal__passes *passes, lcal__batcher *batcher)
         sums.loss += run_batch(passes, sums.labels);
     }
     sums.loss /= (double)sums.labels;
+    if (passes->penalty)
+        sums.loss += passes->penalty(passes->teach_user);
     return sums;
 }
 

@@ -8,6 +8,12 @@
 #include "config/settings.h"
 #include "engine/tape.h"
 
+/* Sets the criterion of a training batch that is about to run. */
+typedef void lcal__teach_fn(void *user, const lcal__batch *batch, lcal__feed *feed);
+
+/* Adds to the gradients of a step what is no example's, and returns its loss. */
+typedef double lcal__penalty_fn(void *user);
+
 /* Zeroed is valid and empty. The network, datasets and batcher it was opened with must outlive it.
  */
 typedef struct lcal__passes {
@@ -22,6 +28,9 @@ typedef struct lcal__passes {
     lcal__tape *train, *valid; /* valid: NULL without validation data */
     size_t workspace_bytes;
     void *workspace;
+    lcal__teach_fn *teach;     /* NULL: training learns the labels */
+    lcal__penalty_fn *penalty; /* NULL: none */
+    void *teach_user;          /* of both */
 } lcal__passes;
 
 /* What one step's passes came to. */

@@ -23,6 +23,11 @@ static const struct {
     {"train.recompute", "train.recompute=auto"},
     {"train.memory_budget", "train.memory_budget=0"},
     /* Of evaluation alone. */
+    {"columns.objective", "columns.objective=supervised"},
+    {"columns.main_train", "columns.main_train=null"},
+    {"columns.aux_train", "columns.aux_train=null"},
+    {"columns.temperature", "columns.temperature=2"},
+    {"columns.overlap", "columns.overlap=0.01"},
     {"eval.test", "eval.test=null"},
     {"eval.prompt", "eval.prompt=null"},
     {"eval.main_prompt", "eval.main_prompt=null"},

@@ -264,6 +264,63 @@ class Evaluation(unittest.TestCase):
                 expected = report["weights"][0] * a + report["weights"][1] * b
                 self.assertAlmostEqual(value, expected, places=6)
 
+    # --- column weights without labels ------------------------------------------------------
+
+    def softened(self, path, *arguments):
+        """Distributions at temperature 2 at the labelled tokens of a file."""
+        text = succeed("score", "--model", self.root / "model", "--template", "raw", "--logits",
+                       "all", *arguments, path)
+        found = []
+        for line in text.splitlines():
+            row = json.loads(line)
+            labelled = len(row["nll"])
+            for logits in row["logits"][-labelled - 1:-1]:
+                powers = [math.exp((value - max(logits)) / 2) for value in logits]
+                found.append([power / sum(powers) for power in powers])
+        return found
+
+    def divergence(self, path, adapter):
+        both = [part for other in ADAPTERS for part in ("--adapter", other)]
+        teacher = self.softened(path, "--adapter", adapter)
+        merged = self.softened(path, *both)
+        return 4 * sum(q * math.log(q / p) for qs, ps in zip(teacher, merged)
+                       for q, p in zip(qs, ps)) / len(teacher)
+
+    def test_distill(self):
+        tasks = []
+        for name, start in (("Main", 200), ("Aux", 300)):
+            rows = [dict(row, prompt=row["prompt"].replace("Both", name))
+                    for row in examples(4, start)]
+            tasks.append(write_jsonl(self.root / f"{name}.jsonl", rows))
+        keys = ["columns.objective=distill", f"columns.main_train={tasks[0]}",
+                f"columns.aux_train={tasks[1]}", "train.batch_size=4"]
+        # Before anything has moved, each task's loss is that of the plain sum, and all column
+        # weights are 1: their cosine is 1 in every module that both adapters change.
+        modules = [{name.split(".lora_")[0] for name in tensors(path / "adapter_model.safetensors")}
+                   for path in ADAPTERS]
+        expected = [self.divergence(path, adapter) + 0.01 * len(modules[0] & modules[1])
+                    for path, adapter in zip(tasks, ADAPTERS)]
+        done = run("eval", self.config, "--method", "dam", *keys, "train.lr=1e-9", "train.steps=2",
+                   "train.log_every=1", f"out={self.root / 'still'}")
+        found = [float(line.split("loss ")[1].split()[0]) for line in done.stderr.splitlines()
+                 if line.startswith("step ")]
+        self.assertEqual(len(found), 2, done.stderr)
+        for one, other in zip(sorted(found), sorted(expected)):
+            self.assertAlmostEqual(one, other, delta=2e-4)
+        # It learns, and not from the composed labels.
+        self.evaluate("dam", *keys, f"out={self.root / 'taught'}", "train.steps=40")
+        folder = self.root / "taught" / "dam-1" / "run"
+        other = "data.train=" + str(self.root / "other.jsonl")
+        self.evaluate("dam", *keys, f"out={self.root / 'again'}", "train.steps=40", other)
+        again = self.root / "again" / "dam-1" / "run"
+        self.assertEqual(contents(folder), contents(again))
+        self.fails(2, "another configuration", "dam", *keys,
+                   f"out={self.root / 'taught'}", "train.steps=40", "columns.overlap=0.02")
+        self.fails(2, "columns.main_train", "dam", "columns.objective=distill")
+        done = run("train", self.config, "method=columns", "columns.objective=distill")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("lcal eval --method dam", done.stderr)
+
     # --- shared -----------------------------------------------------------------------------
 
     def shared(self, config, other, folder, *arguments):
