@@ -132,18 +132,29 @@ static lcal_status read_lines(lcal__lines *lines, const char *identity, lcal__ke
     return LCAL_OK;
 }
 
+lcal_status lcal__kept_parse(const void *bytes, size_t size, const char *identity, lcal__kept *kept,
+                             lcal_error *err)
+{
+    lcal__lines *lines = NULL;
+    lcal_error ignored = {0};
+    const lcal_status opened = lcal__lines_open(bytes, size, "answers", &lines, &ignored);
+    if (opened == LCAL_NOMEM)
+        return lcal__fail_nomem(err, "the answers");
+    if (opened != LCAL_OK)
+        return LCAL_OK;
+    lcal_status status = read_lines(lines, identity, kept, err);
+    lcal__lines_close(&lines);
+    return status;
+}
+
 lcal_status lcal__kept_load(const char *path, const char *identity, lcal__kept *kept,
                             lcal_error *err)
 {
     lcal__map map = {0};
-    lcal__lines *lines = NULL;
     if (!lcal__path_is_file(path))
         return LCAL_OK;
     LCAL_TRY(lcal__map_open(path, &map, err));
-    lcal_status status = lcal__lines_open(map.data, map.size, path, &lines, err);
-    if (status == LCAL_OK)
-        status = read_lines(lines, identity, kept, err);
-    lcal__lines_close(&lines);
+    lcal_status status = lcal__kept_parse(map.data, map.size, identity, kept, err);
     lcal__map_close(&map);
     return status;
 }

@@ -34,7 +34,11 @@ void lcal__kept_cut(lcal__kept *kept, size_t count);
 /* Appends an answer, whose strings it copies; first may be NULL. */
 lcal_status lcal__kept_add(lcal__kept *kept, const lcal__kept_answer *answer, lcal_error *err);
 
-/* Reads a file of that identity into an empty one; there may be none. */
+/* Reads what is sound of a file of that identity into an empty one; only memory is a failure. */
+lcal_status lcal__kept_parse(const void *bytes, size_t size, const char *identity, lcal__kept *kept,
+                             lcal_error *err);
+
+/* The same from a path, where there may be none. */
 lcal_status lcal__kept_load(const char *path, const char *identity, lcal__kept *kept,
                             lcal_error *err);
 
