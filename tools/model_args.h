@@ -18,10 +18,10 @@ extern const char *const model_args_precisions[], *const model_args_memories[];
  * all that names a model; that, and with how it is computed. */
 #define MODEL_ARGS_MERGE_OPTIONS(values, field)                                                    \
     {"model", CLI_TEXT, offsetof(values, field.model), "DIR",                                      \
-     .help = "Base model in Hugging Face layout."},                                                \
+     .help = "Base model: a directory in Hugging Face layout, or a GGUF file."},                   \
         {"adapter", CLI_TEXTS, offsetof(values, field.adapters), "DIR[:WEIGHT]",                   \
-         .help = "LoRA adapter in PEFT layout, added with its weight (1 where none is given). "    \
-                 "May be given several times."},                                                   \
+         .help = "LoRA adapter, a directory in PEFT layout or a GGUF file, added with its weight " \
+                 "(1 where none is given). May be given several times."},                          \
     {                                                                                              \
         "merge", CLI_TEXT, offsetof(values, field.merge), "RULE[:KEY=VALUE,...]",                  \
             .fallback = "concat",                                                                  \

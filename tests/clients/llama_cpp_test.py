@@ -5,6 +5,7 @@ that was exported.
 """
 import json
 import math
+import os
 import pathlib
 import shutil
 import sys
@@ -29,6 +30,8 @@ EXACT = 1e-4  # of log-probabilities, in F32
 # nothing averages out, and llama.cpp rounds what goes into a product too.
 ROUNDED = {"f16": 0.08, "bf16": 0.8, "q8_0": 2.0}
 SMALL = math.log(1e-6)  # what is less likely is not compared
+WORDS = ["Once upon a time, there's a fox who'd jumped 12345 times!", "caf\u00e9 \u2603\ufe0f  two   spaces\n\nand lines\r\n",
+         "\u4f60\u597d \u043f\u0440\u0438\u0432\u0435\u0442 \U0001f642 I'M WE'LL", "\ttabs\t x=1;\n    return 3.14159", " leading", "trailing  "]
 
 
 def log_softmax(logits):
@@ -51,6 +54,7 @@ class LlamaCpp(unittest.TestCase):
         for name in ARCHITECTURES:
             cls.prepare(name)
         cls.prepare_stories()
+        cls.prepare_words()
         cls.results = llama_cpp.run(cls.jobs)
 
     # --- what is run -----------------------------------------------------------------------
@@ -137,6 +141,40 @@ class LlamaCpp(unittest.TestCase):
         cls.jobs.append({"model": str(merged), **greedy})
         cls.jobs.append({"model": str(base), "adapters": [{"filePath": str(adapter)}], **greedy})
 
+    @classmethod
+    def prepare_words(cls):
+        """Byte-level BPE: tokenizers trained here by each cut into words, and a large one where it is at hand."""
+        cls.first_words, cls.words = len(cls.jobs), []
+        lines = [text * 3 for text in WORDS]
+        (cls.folder / "text.txt").write_text("\n".join(lines), encoding="utf-8")
+        for pattern, arch in (("llama3", "tiny-llama3"), ("qwen2", "tiny-qwen2"), ("qwen2", "tiny-stablelm2"),
+                              ("gpt2", "tiny-llama3")):
+            model = cls.folder / f"{arch}-{pattern}-words"
+            shutil.copytree(MODELS / arch, model)
+            succeed("tokenizer", "train", "--out", model, "--vocab", "400", "--pattern", pattern, "--add-bos",
+                    "--template", "chatml", "--quiet", cls.folder / "text.txt")
+            cls.add_words(model)
+        root = os.environ.get("LCAL_TEST_DATA")
+        if not root:
+            print("LCAL_TEST_DATA is not set: no large tokenizer", file=sys.stderr)
+            return
+        model = cls.folder / "large"
+        model.mkdir()
+        for file in (pathlib.Path(root) / "tokenizers" / "llama3.1").glob("tokenizer*.json"):
+            shutil.copy(file, model)
+        facts = json.loads((MODELS / "tiny-llama3" / "config.json").read_text())
+        (model / "config.json").write_text(json.dumps({**facts, "vocab_size": 128256}))
+        succeed("train", config(cls.folder / "large.yaml", cls.folder / "large-run", cls.data, model=model,
+                                method="base", adapters=[], train__steps=1))
+        cls.add_words(model, cls.folder / "large-run")
+
+    @classmethod
+    def add_words(cls, model, trained=None):
+        path = cls.export("gguf", f"{model.name}-words.gguf", *([trained] if trained else ["--model", model]),
+                          "--dtype", "f16")
+        cls.words.append(model)
+        cls.jobs.append({"model": str(path), "texts": WORDS})
+
     # --- what it gives ---------------------------------------------------------------------
 
     def test_probabilities(self):
@@ -154,7 +192,7 @@ class LlamaCpp(unittest.TestCase):
     def test_greedy(self):
         answer = json.loads(succeed("generate", *self.stories, "--template", "raw", "--max-tokens", "200",
                                     "--json", "--prompt", self.prompt))
-        for result in self.results[self.first_story:]:
+        for result in self.results[self.first_story:self.first_story + 2]:
             self.assertNotIn("error", result)
             self.assertGreaterEqual(len(result["greedy"]), 199)
             text = succeed("tokenize", "--model", self.stories[1], "--decode",
@@ -166,6 +204,17 @@ class LlamaCpp(unittest.TestCase):
                                            input=json.dumps(text)).strip("[]\n").split(",") if id]
                 for text in self.texts]
         self.assertEqual(self.results[self.first_story]["tokens"], ours)
+
+    def test_words(self):
+        for model, result in zip(self.words, self.results[self.first_words:]):
+            with self.subTest(model.name):
+                self.assertNotIn("error", result)
+                ours = [json.loads(line) for line in
+                        succeed("tokenize", "--model", model, "--json",
+                                input="".join(json.dumps(text) + "\n" for text in WORDS)).splitlines()]
+                self.assertEqual(result["tokens"], ours)
+                template = json.loads((model / "tokenizer_config.json").read_text())["chat_template"]
+                self.assertEqual(result["template"], template)
 
     def test_refused(self):
         for name, to, more, reason in (
