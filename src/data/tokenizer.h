@@ -33,7 +33,7 @@ lcal_status lcal__tokenizer_open(const char *path, const lcal_log *log, lcal__to
  * (data/tokenizer_cache.h). NULL or "": no cache. A cache that cannot be used is no error. */
 lcal_status lcal__tokenizer_open_cached(const char *path, const char *cache, const lcal_log *log,
                                         lcal__tokenizer **out, lcal_error *err);
-/* Whether there is one to open: true of a path that is no directory. */
+/* Whether there is one to open: not where a directory or a GGUF model has none. */
 lcal_status lcal__tokenizer_find(const char *path, bool *found, lcal_error *err);
 /* As open, from memory; `source` is what messages call it. bytes need not outlive the call. */
 lcal_status lcal__tokenizer_parse(const void *bytes, size_t size, const char *source,

@@ -221,3 +221,15 @@ lcal_status lcal__tokenizer_read_gguf(lcal__tokenizer *t, const void *bytes, siz
     lcal__gguf_free(&g);
     return status;
 }
+
+lcal_status lcal__tokenizer_in_gguf(const void *bytes, size_t size, const char *source, bool *found,
+                                    lcal_error *err)
+{
+    lcal__gguf g = {0};
+    lcal__gguf_string model = {"none", 4};
+    LCAL_TRY(lcal__gguf_parse(bytes, size, source, &g, err));
+    lcal_status status = lcal__gguf_get_string(&g, "tokenizer.ggml.model", &model, err);
+    *found = !is(model, "none") && !is(model, "no_vocab");
+    lcal__gguf_free(&g);
+    return status;
+}

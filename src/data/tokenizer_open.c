@@ -136,9 +136,16 @@ lcal_status lcal__tokenizer_open(const char *path, const lcal_log *log, lcal__to
 lcal_status lcal__tokenizer_find(const char *path, bool *found, lcal_error *err)
 {
     char *file = NULL;
-    *found = !lcal__path_is_dir(path);
-    if (*found)
-        return LCAL_OK;
+    if (!lcal__path_is_dir(path)) {
+        lcal__map map = {0};
+        LCAL_TRY(lcal__map_open(path, &map, err));
+        lcal_status status = LCAL_OK;
+        *found = true;
+        if (map.size >= 4 && memcmp(map.data, "GGUF", 4) == 0)
+            status = lcal__tokenizer_in_gguf(map.data, map.size, path, found, err);
+        lcal__map_close(&map);
+        return status;
+    }
     LCAL_TRY(find_in(path, &file, err));
     *found = file != NULL;
     lcal__free(file);

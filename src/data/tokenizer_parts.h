@@ -72,6 +72,9 @@ lcal_status lcal__tokenizer_read_json(lcal__tokenizer *tokenizer, const void *by
                                       const char *source, lcal_error *err);
 lcal_status lcal__tokenizer_read_gguf(lcal__tokenizer *tokenizer, const void *bytes, size_t size,
                                       const char *source, lcal_error *err);
+/* Whether a GGUF file has one at all: "none" is what models without one say. */
+lcal_status lcal__tokenizer_in_gguf(const void *bytes, size_t size, const char *source, bool *found,
+                                    lcal_error *err);
 lcal_status lcal__tokenizer_read_llama2c(lcal__tokenizer *tokenizer, const void *bytes, size_t size,
                                          const char *source, lcal_error *err);
 

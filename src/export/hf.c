@@ -146,6 +146,10 @@ static bool is_gguf(const char *path)
 static lcal_status extract_tokenizer(const lcal__exporting *job, const char *directory,
                                      lcal_error *err)
 {
+    bool found;
+    LCAL_TRY(lcal__tokenizer_find(lcal__composition_text_directory(job->model), &found, err));
+    if (!found)
+        return LCAL_OK;
     char *path = lcal__path_join(directory, "tokenizer.gguf");
     lcal_status status =
         path ? lcal__gguf_write_tokenizer(job, path, err) : lcal__fail_nomem(err, directory);

@@ -5,7 +5,9 @@ What real llama.cpp makes of them is in tests/clients.
 import json
 import math
 import pathlib
+import resource
 import shutil
+import signal
 import struct
 import sys
 import tempfile
@@ -222,6 +224,27 @@ class Gguf(unittest.TestCase):
         self.assertLess((back / "tokenizer.gguf").stat().st_size, 50000)
         self.assertEqual(answers[0], succeed("generate", "--model", back, "--template", "raw", "--prompt",
                                              "Once upon a time", "--max-tokens", "60"))
+
+    def test_without_a_tokenizer(self):
+        """Models for programs that bring their own ids: said so, and written again all the same."""
+        first, again = self.folder / "first.gguf", self.folder / "again.gguf"
+        done = run("export", "--to", "gguf", "--model", MODELS / "tiny-llama3", first)
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("no tokenizer", done.stderr)
+        succeed("export", "--to", "gguf", "--model", first, again)
+        _, tensors = read_gguf(first.read_bytes())
+        self.assertEqual(tensors, read_gguf(again.read_bytes())[1])
+
+    def test_full_disk(self):
+        def limit():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a failed write in place of a signal
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000))
+
+        out = self.folder / "limited.gguf"
+        limited = run("export", "--to", "gguf", "--model", MODELS / "tiny-llama3", out, preexec_fn=limit)
+        self.assertEqual(limited.returncode, 5)
+        self.assertIn("limited.gguf", limited.stderr)
+        self.assertEqual(list(self.folder.glob("limited*")) + list(self.folder.glob(".limited*")), [])
 
     def test_bad_files(self):
         model = MODELS / "tiny-llama3"
