@@ -18,7 +18,7 @@ static const char *const companions[] = {
     "generation_config.json",
     "merges.txt",
     "special_tokens_map.json",
-    "tokenizer.bin",
+    "tokenizer.gguf",
     "tokenizer.json",
     "tokenizer.model",
     "tokenizer_config.json",
@@ -124,13 +124,32 @@ static lcal_status copy_companion(const char *source, const char *name, const ch
     return status;
 }
 
+/* One of the list, or a tokenizer as llama2.c names its own: tok512.bin. */
+static bool goes_along(const char *name)
+{
+    const size_t length = strlen(name);
+    for (size_t i = 0; i < sizeof(companions) / sizeof(*companions); i++)
+        if (strcmp(name, companions[i]) == 0)
+            return true;
+    return length >= 7 && strncmp(name, "tok", 3) == 0 && strcmp(name + length - 4, ".bin") == 0;
+}
+
+/* From where, and to where. */
+typedef struct copying {
+    const char *source, *directory;
+} copying;
+
+static lcal_status copy_entry(void *context, const char *name, lcal_error *err)
+{
+    const copying *c = context;
+    return goes_along(name) ? copy_companion(c->source, name, c->directory, err) : LCAL_OK;
+}
+
 static lcal_status copy_companions(const char *source, const char *directory, lcal_error *err)
 {
-    if (!source || !lcal__path_is_dir(source))
-        return LCAL_OK;
-    for (size_t i = 0; i < sizeof(companions) / sizeof(*companions); i++)
-        LCAL_TRY(copy_companion(source, companions[i], directory, err));
-    return LCAL_OK;
+    copying c = {source, directory};
+    return source && lcal__path_is_dir(source) ? lcal__dir_visit(source, copy_entry, &c, err)
+                                               : LCAL_OK;
 }
 
 static bool is_gguf(const char *path)

@@ -356,6 +356,26 @@ class Export(unittest.TestCase):
         self.assertEqual(index["metadata"]["total_size"], sum(len(data) for _, _, data in whole.values()))
         self.equal(scores(self.rows, "--model", one), scores(self.rows, "--model", several), 0.0)
 
+    def test_what_goes_along(self):
+        """Tokenizer, template and terms of use as they are; of config.json all that the export does not change."""
+        base, out = self.new("base"), self.new("hf")
+        base.mkdir()
+        for name, data in contents(MODELS / "tiny-llama3").items():
+            if name in ("config.json", "model.safetensors"):
+                (base / name).write_bytes(data)
+        facts = json.loads((base / "config.json").read_text())
+        (base / "config.json").write_text(json.dumps({**facts, "_name_or_path": "org/base", "pad_token_id": 7}))
+        for name in ("chat_template.jinja", "LICENSE.txt", "generation_config.json", "notes.txt", "tok512.bin"):
+            (base / name).write_text(f"{{}} {name}")
+        succeed("export", "--model", base, "--to", "hf", "--dtype", "f16", out)
+        self.assertEqual(sorted(contents(out)), ["LICENSE.txt", "chat_template.jinja", "config.json",
+                                                 "generation_config.json", "model.safetensors", "tok512.bin"])
+        self.assertEqual((out / "LICENSE.txt").read_text(), "{} LICENSE.txt")
+        written = json.loads((out / "config.json").read_text())
+        self.assertEqual(written.pop("torch_dtype"), "float16")
+        facts.pop("torch_dtype", None)
+        self.assertEqual(written, {**facts, "_name_or_path": "org/base", "pad_token_id": 7})
+
     def test_rounding_is_reported(self):
         source = self.trained("tiny-llama3", "broadcast", train__lr=1e-6)
         done = run("export", source, "--to", "hf", "--dtype", "bf16", "--json", self.new("hf"))
