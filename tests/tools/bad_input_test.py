@@ -106,7 +106,7 @@ COMMAND_LINE = [
     (["score", "rows.jsonl"], 2, ["--model DIR or --run RUN is missing"]),
     (["score", "--run", "run", "--calibration", "c.h5", "rows.jsonl"], 2, ["--run brings its own"]),
     (["score", "--run", "no-such-run", "rows.jsonl"], 2, ["no-such-run", "no run of lcal"]),
-    (["score", "--model", "no-such-model", "rows.jsonl"], 5, ["no-such-model", "config.json"]),
+    (["score", "--model", "no-such-model", "rows.jsonl"], 5, ["no-such-model", "no such directory"]),
     (["score", "--model", "model", "no-such-file.jsonl"], 5, ["no-such-file.jsonl"]),
     (["score", "--model", "model", "--adapter", "no-such:0.5", "rows.jsonl"], 5, ["no-such"]),
     (["score", "--model", "model", "--logits", "some", "rows.jsonl"], 2, ["none, last, all"]),
