@@ -6,129 +6,51 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "calib/composition_parts.h"
+#include "export/merged_tensor.h"
 #include "export/provenance.h"
-#include "export/rounding.h"
 #include "format/json.h"
 #include "format/safetensors.h"
 
-/* Numbers converted at a time: 1 MiB of f32. */
-#define CHUNK ((size_t)1 << 18)
+/* Numbers rounded at a time. */
+#define CHUNK ((size_t)4096)
 #define SHARD_NAME_MAX 64
 
 /* One file being written: tensors first..first+count-1 of the target. */
 typedef struct writing {
-    const lcal__exporting *job;
     const lcal__hf_target *target;
     size_t first;
     lcal__dtype dtype;
-    lcal__module_update module; /* of the last projection: its bias and weight are neighbours */
-    /* The tensor at work. */
-    const lcal__hf_tensor *tensor;
-    lcal__tensor_sink *sink;
-    lcal__rounding rounding;
-    float *exact, *stored; /* [capacity] scratch */
-    unsigned char *narrow; /* [capacity] elements of dtype */
-    size_t capacity;
+    lcal__merging merging;
+    lcal__tensor_sink *sink; /* of the tensor at work */
 } writing;
 
-static lcal_status reserve(writing *w, size_t count, lcal_error *err)
+static lcal_status put_values(void *context, const lcal__hf_tensor *tensor, size_t first,
+                              size_t rows, const float *values, lcal_error *err)
 {
-    if (count <= w->capacity)
-        return LCAL_OK;
-    lcal__free(w->exact);
-    lcal__free(w->stored);
-    lcal__free(w->narrow);
-    w->exact = lcal__alloc_aligned(count, sizeof(float));
-    w->stored = lcal__alloc_aligned(count, sizeof(float));
-    w->narrow = lcal__alloc_aligned(count, sizeof(float));
-    w->capacity = w->exact && w->stored && w->narrow ? count : 0;
-    return w->capacity ? LCAL_OK : lcal__fail_nomem(err, "a block of weights");
+    const writing *w = context;
+    (void)first;
+    return lcal__tensor_put_f32(w->sink, values, rows * tensor->cols, err);
 }
 
-/* --- one tensor ------------------------------------------------------------------------------ */
-
-/* exact[count] = elements first..first+count-1 of the base's tensor. */
-static void read_base(const writing *w, size_t first, size_t count)
+static bool round_values(void *context, const lcal__hf_tensor *tensor, const float *values,
+                         float *stored, size_t count)
 {
-    const lcal__hf_tensor *t = w->tensor;
-    if (!t->data) {
-        memset(w->exact, 0, count * sizeof(float));
-        return;
+    const writing *w = context;
+    float narrow[CHUNK]; /* elements of dtype, which are no wider */
+    (void)tensor;
+    for (size_t at = 0; at < count; at += CHUNK) {
+        const size_t n = count - at < CHUNK ? count - at : CHUNK;
+        lcal__convert_from_f32(w->dtype, values + at, narrow, n);
+        lcal__convert_to_f32(w->dtype, narrow, stored + at, n);
     }
-    const size_t size = lcal__dtype_size(t->dtype);
-    const unsigned char *data = (const unsigned char *)t->data + first * size;
-    lcal__convert_to_f32(t->dtype, data, w->exact, count);
-    if (!t->vector)
-        lcal__model_release(&w->job->model->base, data, count * size);
-}
-
-static lcal_status put_base(writing *w, lcal_error *err)
-{
-    const size_t total = w->tensor->rows * w->tensor->cols;
-    LCAL_TRY(reserve(w, total < CHUNK ? total : CHUNK, err));
-    for (size_t first = 0; first < total; first += CHUNK) {
-        const size_t count = total - first < CHUNK ? total - first : CHUNK;
-        read_base(w, first, count);
-        LCAL_TRY(lcal__tensor_put_f32(w->sink, w->exact, count, err));
-    }
-    return LCAL_OK;
-}
-
-/* Adds, rounds and measures elements first..first+count-1. */
-static lcal_status put_changed(writing *w, size_t first, size_t count, const float *update,
-                               const float *calibration, lcal_error *err)
-{
-    LCAL_TRY(reserve(w, count, err));
-    read_base(w, first, count);
-    w->job->model->exec.kernels->add(w->exact, update, count);
-    lcal__convert_from_f32(w->dtype, w->exact, w->narrow, count);
-    lcal__convert_to_f32(w->dtype, w->narrow, w->stored, count);
-    lcal__rounding_add(&w->rounding, w->exact, w->stored, update, calibration, count);
-    return lcal__tensor_put_f32(w->sink, w->exact, count, err);
-}
-
-static lcal_status put_rows(void *context, size_t first, size_t count, const float *rows,
-                            const float *calibration, lcal_error *err)
-{
-    writing *w = context;
-    const size_t cols = w->tensor->cols;
-    return put_changed(w, first * cols, count * cols, rows, calibration, err);
-}
-
-static lcal_status open_module(writing *w, lcal_error *err)
-{
-    const lcal__hf_tensor *t = w->tensor;
-    if (w->module.update && w->module.layer == t->layer && w->module.proj == t->proj)
-        return LCAL_OK;
-    lcal__module_update_free(&w->module);
-    return lcal__update_module(w->job->update, t->layer, t->proj, &w->module, err);
-}
-
-static lcal_status put_projection(writing *w, lcal_error *err)
-{
-    const lcal__hf_tensor *t = w->tensor;
-    const lcal__module_update *m = &w->module;
-    LCAL_TRY(open_module(w, err));
-    if (t->vector ? !m->bias : !m->dense && m->count == 0)
-        return put_base(w, err);
-    w->rounding = (lcal__rounding){0};
-    if (t->vector)
-        LCAL_TRY(put_changed(w, 0, t->rows, m->bias, w->job->update->spec ? m->bias : NULL, err));
-    else
-        LCAL_TRY(lcal__module_update_rows(m, put_rows, w, err));
-    lcal_export_module *note;
-    LCAL_TRY(lcal__export_note(w->job, t->layer, t->proj, &note, err));
-    lcal__rounding_note(&w->rounding, note);
-    note->truncation = m->merged.truncation;
-    return LCAL_OK;
+    return true;
 }
 
 static lcal_status put_tensor(void *context, size_t index, lcal__tensor_sink *sink, lcal_error *err)
 {
     writing *w = context;
-    w->tensor = &w->target->tensors[w->first + index];
     w->sink = sink;
-    return w->tensor->projection ? put_projection(w, err) : put_base(w, err);
+    return lcal__merge_tensor(&w->merging, &w->target->tensors[w->first + index], err);
 }
 
 /* --- one file -------------------------------------------------------------------------------- */
@@ -137,8 +59,8 @@ static lcal_status write_file(const lcal__exporting *job, const lcal__hf_target 
                               size_t first, size_t count, const char *path, const char *provenance,
                               lcal_error *err)
 {
-    writing w = {
-        .job = job, .target = target, .first = first, .dtype = lcal__export_dtype(job->type)};
+    writing w = {.target = target, .first = first, .dtype = lcal__export_dtype(job->type)};
+    w.merging = (lcal__merging){.job = job, .sink = {put_values, round_values, &w}};
     lcal__tensor *tensors = lcal__calloc(count, sizeof(*tensors));
     if (!tensors)
         return lcal__fail_nomem(err, path);
@@ -153,10 +75,7 @@ static lcal_status write_file(const lcal__exporting *job, const lcal__hf_target 
     const char *const metadata[] = {LCAL__PROVENANCE_KEY, provenance};
     lcal_status status =
         lcal__safetensors_write_from(path, tensors, count, metadata, 1, put_tensor, &w, err);
-    lcal__module_update_free(&w.module);
-    lcal__free(w.exact);
-    lcal__free(w.stored);
-    lcal__free(w.narrow);
+    lcal__merging_free(&w.merging);
     lcal__free(tensors);
     return status;
 }
